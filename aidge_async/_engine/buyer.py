@@ -1,0 +1,146 @@
+"""
+One purchase: what its key already names is not bought again, everything else is.
+
+How a submission travels is the submitter's matter; here it is decided whether there is one.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from aidge_async import events
+from aidge_async._core import codec
+from aidge_async._core.lifecycle import Entry, State, fingerprint
+from aidge_async._core.operation import Operation, TaskRequest
+from aidge_async._core.token import Token, read_token
+from aidge_async._engine.claims import Claims
+from aidge_async._engine.news import News
+from aidge_async._engine.submitter import Submission, Submitter
+from aidge_async.config import Settings
+from aidge_async.errors import RequestError, SubmissionInDoubtError
+from aidge_async.ports import Journal
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """
+    Hold what is wanted.
+
+    Args:
+        operation: The API.
+        request: What the user asked for.
+        image: The URL, or the bytes that were looked at.
+        name: What saved pictures are called after.
+        warnings: What may be wrong with the image.
+        key: The caller's key, or `None`: buy in any case.
+        until: Moment on the event loop's clock at which to give up.
+    """
+
+    operation: Operation[Any]
+    request: TaskRequest[Any]
+    image: str | bytes = attrs.field(repr=False)
+    name: str
+    warnings: tuple[str, ...]
+    key: str | None
+    until: float
+
+
+class Buyer:
+    """
+    Buy, once for each key.
+
+    Args:
+        submitter: Submits.
+        journal: Remembers what was bought under a key.
+        news: Is told of warnings.
+        settings: Whose account.
+        wall_clock: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        submitter: Submitter,
+        journal: Journal,
+        news: News,
+        *,
+        settings: Settings,
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._submitter = submitter
+        self._journal = journal
+        self._news = news
+        self._settings = settings
+        self._wall_clock = wall_clock
+        self._claims = Claims()
+
+    async def buy(self, order: Order) -> Token:
+        """Return the token of the task that *order* names, submitted now or, with a key, before."""
+        if order.key is None:
+            return await self._submit(order, self._entry(order, uuid.uuid4().hex, ""))
+        hashed = fingerprint(order.operation.name, codec.values_of(order.request), order.image)
+        entry = self._entry(order, order.key, hashed)
+        async with self._claims.of(order.key):
+            found = await self._journal.find(order.key)
+            token = None if found is None else _known(found, entry)
+            return read_token(token) if token is not None else await self._submit(order, entry)
+
+    async def _submit(self, order: Order, entry: Entry) -> Token:
+        for warning in order.warnings:
+            self._news.tell(events.ImageWarned(key=entry.key, warning=warning))
+        call = codec.write_submit(
+            order.operation,
+            order.request,
+            wire_format=self._settings.wire_format,
+            image=order.image,
+            trial=self._settings.trial,
+        )
+        receipt = await self._submitter.submit(
+            Submission(
+                call=call,
+                entry=entry,
+                deadline=order.until,
+                make_token=lambda task_id, at: self._token(order, task_id, at).text(),
+            )
+        )
+        return read_token(receipt.token)
+
+    def _entry(self, order: Order, key: str, hashed: str) -> Entry:
+        return Entry(
+            key=key,
+            keyed=order.key is not None,
+            operation=order.operation.name,
+            fingerprint=hashed,
+            state=State.PLANNED,
+            at=self._wall_clock(),
+        )
+
+    def _token(self, order: Order, task_id: str, at: float) -> Token:
+        return Token(
+            region=self._settings.region_name,
+            operation=order.operation.name,
+            task_id=task_id,
+            trial=self._settings.trial,
+            submitted_at=at,
+            count=order.operation.picture_count(order.request),
+            account=self._settings.account,
+            name=order.name,
+        )
+
+
+def _known(found: Entry, wanted: Entry) -> str | None:
+    """Return the token that a key already names, `None` where it may be bought; raise where that would be wrong."""
+    if found.fingerprint != wanted.fingerprint:
+        raise RequestError(
+            f"'key' {found.key!r} was used for another request (fingerprint {found.fingerprint[:12]}, now "
+            f"{wanted.fingerprint[:12]}); use another key for another picture",
+            key=found.key,
+        )
+    if found.token is None and found.state in {State.SENDING, State.IN_DOUBT}:
+        raise SubmissionInDoubtError(
+            f"'key' {found.key!r} is in doubt since an earlier submission ({found.reason or 'no answer'}); look into "
+            "the vendor's console, then submit under another key",
+            key=found.key,
+        )
+    return found.token

@@ -1,0 +1,192 @@
+"""
+One submission, from the wish to a task id: permit, journal, signature, POST, in this order and no other.
+
+A submit is sent again only where it was certainly not processed, and a task id is recorded before anything else is
+done with it. What an answer means is `_core/retry.py`'s decision; when to poll is the poller's.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import TypeAlias
+
+import anyio
+import attrs
+
+from aidge_async import events
+from aidge_async._core import retry
+from aidge_async._core.call import Call, Phase, TransportError
+from aidge_async._core.envelope import Accepted, read_submit
+from aidge_async._core.lifecycle import Entry, State
+from aidge_async._core.retry import Ruling
+from aidge_async._engine.caller import Caller, Patience
+from aidge_async._engine.news import News
+from aidge_async._engine.shield import Shielded
+from aidge_async.config import Deadlines
+from aidge_async.errors import AidgeError, DeadlineError, NotSentError, SubmissionInDoubtError
+from aidge_async.ports import Journal, Permit
+
+
+@attrs.frozen(kw_only=True)
+class Submission:
+    """
+    Hold one submission that is wanted.
+
+    Args:
+        call: What is sent.
+        entry: What is recorded of it, planned.
+        deadline: Moment on the event loop's clock at which to give up; infinite for none.
+        make_token: Makes the token of a task id and the epoch second of the submit.
+    """
+
+    call: Call = attrs.field(repr=False)
+    entry: Entry
+    deadline: float
+    make_token: Callable[[str, float], str] = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """Hold what a submission brought: the gateway's task and our token for it."""
+
+    task_id: str
+    token: str
+    request_id: str | None
+
+
+_Answer: TypeAlias = Receipt | Ruling
+
+
+class Submitter:
+    """
+    Submit.
+
+    Args:
+        caller: Sends calls.
+        journal: Remembers intents and task ids.
+        news: Is told what happens.
+        deadlines: How long to wait.
+        wall_clock: Epoch seconds.
+    """
+
+    def __init__(
+        self, caller: Caller, journal: Journal, news: News, *, deadlines: Deadlines, wall_clock: Callable[[], float]
+    ) -> None:
+        self._caller = caller
+        self._journal = journal
+        self._news = news
+        self._deadlines = deadlines
+        self._wall_clock = wall_clock
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """
+        Return the receipt of an accepted task.
+
+        Raises:
+            AidgeError: It was refused, not sent, or is in doubt; `billable` and `resend_safe` tell.
+        """
+        patience = Patience()
+        give_up_at = submission.deadline
+        for attempt in itertools.count(1):
+            answer = await self._attempt(submission, attempt)
+            if isinstance(answer, Receipt):
+                return answer
+            give_up_at = self._give_up_at(submission, answer, give_up_at)
+            wait = patience.wait_after(answer)
+            if wait is None or anyio.current_time() + wait >= give_up_at:
+                raise self._ended(submission, answer.error)
+            key = submission.entry.key
+            self._news.tell(events.SubmitPostponed(key=key, attempt=attempt, wait=wait, reason=str(answer.error)))
+            await anyio.sleep(wait)
+        raise AssertionError  # pragma: no cover  the count has no end
+
+    def _give_up_at(self, submission: Submission, answer: Ruling, before: float) -> float:
+        """Return when to give up: while nothing at all can be sent, patience is shorter than the deadline."""
+        if not isinstance(answer.error, NotSentError) or self._deadlines.unreachable is None:
+            return submission.deadline
+        return min(before, anyio.current_time() + self._deadlines.unreachable)
+
+    def _ended(self, submission: Submission, error: AidgeError) -> AidgeError:
+        key = submission.entry.key
+        if isinstance(error, SubmissionInDoubtError):
+            self._news.tell(events.SubmitInDoubt(key=key, reason=str(error)))
+        else:
+            self._news.tell(events.SubmitRefused(key=key, reason=str(error), code=error.code))
+        return error.about(key=key)
+
+    async def _attempt(self, submission: Submission, attempt: int) -> _Answer:
+        permit = await self._permit(submission)
+        try:
+            shielded: Shielded[_Answer] = Shielded(
+                lambda: self._send(submission, attempt, permit.waited, shielded), self._deadlines.shield
+            )
+            try:
+                return await shielded.run()
+            except anyio.get_cancelled_exc_class():
+                if isinstance(shielded.result, Receipt):
+                    self._news.tell(events.TaskUnclaimed(key=submission.entry.key, token=shielded.result.token))
+                raise
+        finally:
+            permit.release()
+
+    async def _permit(self, submission: Submission) -> Permit:
+        try:
+            with anyio.fail_after(submission.deadline - anyio.current_time()):
+                return await self._caller.permit(submission.call)
+        except TimeoutError:
+            raise DeadlineError(
+                "the deadline passed while waiting for a permit, nothing was sent; allow more time or raise Limits",
+                key=submission.entry.key,
+                billable="no",
+                resend_safe=True,
+            ) from None
+
+    async def _send(self, submission: Submission, attempt: int, waited: float, shielded: Shielded[_Answer]) -> _Answer:
+        """Send once, between the intent and the record of the answer; nothing in here is torn apart."""
+        await self._record(submission, State.SENDING)
+        if shielded.abandoned:
+            await self._record(submission, State.PLANNED)
+            return retry.judge("submit", TransportError(Phase.NOT_SENT, "cancelled"), now=self._wall_clock())
+        size_bytes = submission.call.content.size_bytes if submission.call.content else 0
+        self._news.tell(
+            events.SubmitStarted(key=submission.entry.key, attempt=attempt, permit_wait=waited, size_bytes=size_bytes)
+        )
+        sent_at, started = self._wall_clock(), anyio.current_time()
+        try:
+            answer = await self._answer(submission)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await self._record(submission, State.IN_DOUBT, reason="cancelled while waiting for the answer")
+            self._news.tell(events.SubmitInDoubt(key=submission.entry.key, reason="cancelled"))
+            raise
+        if isinstance(answer, Accepted):
+            return await self._accepted(submission, answer, sent_at, anyio.current_time() - started)
+        await self._record(submission, _state_after(answer), reason=str(answer.error))
+        return answer
+
+    async def _answer(self, submission: Submission) -> Accepted | Ruling:
+        within = min(self._deadlines.submit + self._deadlines.connect, submission.deadline - anyio.current_time())
+        with anyio.move_on_after(within):
+            return await self._caller.ask(submission.call, read_submit)
+        lost = TransportError(Phase.SENT, f"no answer within {max(within, 0):.0f} s")
+        return retry.judge("submit", lost, now=self._wall_clock())
+
+    async def _accepted(self, submission: Submission, answer: Accepted, sent_at: float, took: float) -> Receipt:
+        token = submission.make_token(answer.task_id, sent_at)
+        await self._record(submission, State.ACCEPTED, token=token)
+        key = submission.entry.key
+        self._news.tell(
+            events.TaskAccepted(key=key, task_id=answer.task_id, token=token, request_id=answer.request_id, took=took)
+        )
+        return Receipt(task_id=answer.task_id, token=token, request_id=answer.request_id)
+
+    async def _record(
+        self, submission: Submission, state: State, *, token: str | None = None, reason: str | None = None
+    ) -> None:
+        at = self._wall_clock()
+        await self._journal.record(attrs.evolve(submission.entry, state=state, at=at, token=token, reason=reason))
+
+
+def _state_after(ruling: Ruling) -> State:
+    if isinstance(ruling.error, SubmissionInDoubtError):
+        return State.IN_DOUBT
+    return State.PLANNED if ruling.again else State.REFUSED

@@ -1,0 +1,127 @@
+"""
+Brings an image's bytes into memory, once, in a worker thread, and has them looked at.
+
+The limits are `_core/image.py`'s matter. The bytes that were looked at are the bytes that are sent: a file that
+changes meanwhile changes nothing.
+"""
+
+import stat
+from collections.abc import AsyncIterable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import anyio.to_thread
+import attrs
+
+from aidge_async._core import gateway
+from aidge_async._core.image import look_at, refuse_weight
+from aidge_async.errors import RequestError
+
+# Bytes up to which the header is looked at in the event loop: a hop to a thread costs more than the look.
+_SMALL_BYTES = 256 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class PreparedImage:
+    """
+    Hold what is sent as the image.
+
+    Args:
+        content: The URL, or the bytes.
+        name: What saved results are called after; empty for bytes and URLs.
+        warnings: What may be wrong with it in one reading of the reference page.
+    """
+
+    content: str | bytes = attrs.field(repr=False)
+    name: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class _SyncReader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _AsyncReader(Protocol):
+    async def read(self, size: int, /) -> bytes: ...
+
+
+async def prepare_image(image: Path | bytes | str) -> PreparedImage:
+    """
+    Return what to send for *image*.
+
+    Raises:
+        RequestError: The file cannot be read, or the picture is outside a documented limit.
+    """
+    if isinstance(image, str):
+        return PreparedImage(content=image)
+    if isinstance(image, Path):
+        return await anyio.to_thread.run_sync(_from_file, image)
+    if len(image) <= _SMALL_BYTES:
+        return _from_bytes(image, "image")
+    return await anyio.to_thread.run_sync(_from_bytes, image, "image")
+
+
+def _from_bytes(content: bytes, shown: str, name: str = "") -> PreparedImage:
+    facts = look_at(content, shown)
+    return PreparedImage(content=content, name=name, warnings=facts.warnings)
+
+
+def _from_file(path: Path) -> PreparedImage:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+            raise RequestError(f"{path.name!r} is {kind}; pass the path of a picture")
+        refuse_weight(found.st_size, path.name)
+        with path.open("rb") as file:
+            content = file.read(gateway.IMAGE_MOST_BYTES_LENIENT + 1)
+    except (OSError, ValueError) as exc:
+        if isinstance(exc, RequestError):
+            raise
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        raise RequestError(f"'{path}' cannot be read ({reason}); pass the path of a readable picture") from exc
+    return _from_bytes(content, path.name, path.stem)
+
+
+async def read_image(
+    stream: _SyncReader | _AsyncReader | AsyncIterable[bytes] | Iterable[bytes],
+    *,
+    limit: int = gateway.IMAGE_MOST_BYTES_LENIENT,
+) -> bytes:
+    """
+    Read an upload into bytes that `ModelAlternation(image=…)` takes, and no further than *limit*.
+
+    Args:
+        stream: An object with a `read(size)` method, plain (called in the event loop, so in memory already) or async
+            as an upload of Starlette's; or an iterable or async iterable of bytes.
+        limit: Most bytes to read; the gateway takes 4 MB.
+
+    Raises:
+        RequestError: The stream holds more than *limit*, or does not give bytes.
+    """
+    pieces = bytearray()
+    async for piece in _pieces(stream):
+        if not isinstance(piece, (bytes, bytearray, memoryview)):
+            raise RequestError(f"'stream' must give bytes (got {type(piece).__name__}); open files in binary mode")
+        pieces += piece
+        if len(pieces) > limit:
+            raise RequestError(
+                f"'stream' holds more than {limit:,} bytes; the gateway takes at most 4 MB: save it smaller"
+            )
+    return bytes(pieces)
+
+
+async def _pieces(stream: Any) -> AsyncIterable[Any]:  # noqa: ANN401  four kinds of stream, told apart here
+    if hasattr(stream, "read"):
+        while True:
+            piece = stream.read(64 * 1024)
+            piece = await piece if hasattr(piece, "__await__") else piece
+            if not piece:
+                return
+            yield piece
+    elif hasattr(stream, "__aiter__"):
+        async for piece in stream:
+            yield piece
+    else:
+        for piece in stream:
+            yield piece

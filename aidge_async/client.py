@@ -1,0 +1,303 @@
+"""
+The client: the one place where plan meets world.
+
+It wires `_engine` over `_io` and owns the task group that pollers live in. No decision about an answer, no byte of a
+message and no path of an API comes in here.
+"""
+
+import math
+import os
+import ssl
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypedDict, Unpack
+
+import anyio
+import anyio.abc
+import attrs
+
+from aidge_async import events
+from aidge_async._core.operation import Operation, ResultT_co, TaskRequest, WireFormat
+from aidge_async._core.pictures import GeneratedImages
+from aidge_async._core.signing import Secret
+from aidge_async._core.token import Token, read_token
+from aidge_async._engine.buyer import Buyer, Order
+from aidge_async._engine.caller import Caller
+from aidge_async._engine.news import News
+from aidge_async._engine.poller import Poller, PollerParts
+from aidge_async._engine.submitter import Submitter
+from aidge_async._io.download import Downloader
+from aidge_async._io.images import prepare_image
+from aidge_async._io.journal import MemoryJournal
+from aidge_async._io.limiter import PacedLimiter
+from aidge_async._io.transport import HttpTransport, InnerTransport
+from aidge_async.config import Deadlines, Limits, Polling, Region, Settings, read_settings
+from aidge_async.errors import RequestError, SettingsError
+from aidge_async.handle import TaskHandle
+from aidge_async.operations import operation_named, operation_of
+from aidge_async.ports import Journal, Observer
+
+_MOST_UNCLAIMED: Final = 10_000  # tokens, some 3 MB; who cancels more than that unheard finds them in the log
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `AidgeClient` and `AidgeClient.from_env` take beside credentials; `AidgeClient` explains each."""
+
+    region: Region | str
+    trial: bool
+    base_url: str | None
+    wire_format: WireFormat | str
+    limits: Limits
+    polling: Polling
+    deadlines: Deadlines
+    transport: InnerTransport | None
+    proxy: str | None
+    ssl_context: ssl.SSLContext | None
+    observers: Iterable[Observer]
+    wall_clock: Callable[[], float]
+
+
+class AidgeClient:
+    """
+    Buy pictures at the Aidge gateway: submit, follow, save.
+
+    Use it as `async with AidgeClient.from_env() as aidge:`, one for a process, because limits are a client's. It works
+    on asyncio and on trio, and any number of tasks may use it at once.
+
+    Args:
+        key_name: The account's key name (`app_key`).
+        key_secret: Its secret.
+        region: Where the key was bought: `global` (default) or `china`.
+        trial: Whether to draw on the free trial quota.
+        base_url: Another host instead of the region's, https or on loopback, as for the sandbox.
+        wire_format: The dialect the account takes: `documented` (default) or `flat`.
+        limits: How much may be asked at once and in a second.
+        polling: When tasks are asked after; every 5 s by default, which the vendor calls typical.
+        deadlines: How long to wait for what.
+        transport: Another httpx transport below the signature, for all calls to the gateway. It sees signed URLs; one
+            that reports no trace proves that nothing was sent by the class of its errors only.
+        proxy: URL of a proxy; `None`: what HTTPS_PROXY and its kin say, and none on loopback.
+        ssl_context: For TLS; `None`: httpx's default.
+        observers: Are told of every event, in the event loop.
+        wall_clock: Epoch seconds, for signing; the machine's by default.
+
+    Raises:
+        SettingsError: A setting is missing, of the wrong form, or contradicts another.
+    """
+
+    def __init__(self, key_name: str, key_secret: str | Secret, **options: Unpack[ClientOptions]) -> None:
+        self.settings = Settings(
+            key_name=key_name,
+            key_secret=key_secret,
+            region=options.get("region", Region.GLOBAL),
+            base_url=options.get("base_url"),
+            trial=options.get("trial", False),
+            wire_format=options.get("wire_format", WireFormat.DOCUMENTED),
+        )
+        self._options = options
+        self._deadlines = options.get("deadlines", Deadlines())
+        self._wall_clock = options.get("wall_clock", time.time)
+        self._journal: Journal = MemoryJournal()
+        self._unclaimed: deque[str] = deque(maxlen=_MOST_UNCLAIMED)
+        self._news = News([self._note, *options.get("observers", ())])
+        self._pollers: weakref.WeakValueDictionary[str, Poller[Any]] = weakref.WeakValueDictionary()
+        self._opened: _Opened | None = None
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] | None = None, **options: Unpack[ClientOptions]) -> Self:
+        """
+        Make a client from AIDGE_ACCESS_KEY_NAME, AIDGE_ACCESS_KEY_SECRET, AIDGE_REGION, AIDGE_TRIAL, AIDGE_BASE_URL and
+        AIDGE_WIRE_FORMAT.
+
+        Args:
+            environment: Read instead of `os.environ`.
+            options: As for the class; they win over the environment.
+
+        Raises:
+            SettingsError: A setting is missing or of the wrong form; the message names the variable.
+        """
+        found = read_settings(os.environ if environment is None else environment, **options)
+        options["region"], options["trial"] = found.region, found.trial
+        options["base_url"], options["wire_format"] = found.base_url, found.wire_format
+        return cls(found.key_name, found.key_secret, **options)
+
+    def __repr__(self) -> str:
+        state = "closed" if self._opened is None else "open"
+        return f"<AidgeClient {self.settings.key_name} at {self.settings.origin}, {state}>"
+
+    @property
+    def unclaimed(self) -> tuple[str, ...]:
+        """Return the tokens of accepted tasks whose caller was cancelled before it held a handle; resume them."""
+        return tuple(self._unclaimed)
+
+    async def __aenter__(self) -> Self:
+        if self._opened is not None:
+            raise SettingsError("the client is open already; use one 'async with' for the whole process")
+        group = anyio.create_task_group()
+        await group.__aenter__()
+        self._opened = self._start(group)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        opened, self._opened = self._open(), None
+        opened.group.cancel_scope.cancel()
+        # Told of no exception: pollers raise none, and the caller's own must come out as it is, in no group.
+        await opened.group.__aexit__(None, None, None)
+        with anyio.CancelScope(shield=True):
+            await opened.transport.aclose()
+            await opened.downloader.aclose()
+
+    async def submit(
+        self, request: TaskRequest[ResultT_co], *, key: str | None = None, deadline: float | None = None
+    ) -> TaskHandle[ResultT_co]:
+        """
+        Submit *request* and return the handle of its task. This buys; it is never done twice unless certainly not done.
+
+        Args:
+            request: What is wanted.
+            key: A name for this purchase. Without one, each call buys. With one, the same key is one task: who submits
+                it again, at the same time or later, gets the same task.
+            deadline: Seconds for the whole submission, waiting for a permit included; `None`: no limit.
+
+        Raises:
+            RequestError: The picture or a value breaks a documented rule, or the key was used for another request.
+            NotSentError: Nothing could be sent.
+            RefusedError: The gateway certainly did not process it; see its subclasses.
+            SubmissionInDoubtError: It was sent, and whether it was accepted is not known.
+            DeadlineError: The deadline passed before it was sent.
+        """
+        until = math.inf if deadline is None else anyio.current_time() + deadline
+        opened = self._open()
+        operation = operation_of(request)
+        image = await prepare_image(operation.image_of(request))
+        order = Order(
+            operation=operation,
+            request=request,
+            image=image.content,
+            name=image.name if key is None else key,
+            warnings=image.warnings,
+            key=key,
+            until=until,
+        )
+        return self._handle(operation, await opened.buyer.buy(order))
+
+    async def run(
+        self, request: TaskRequest[ResultT_co], *, key: str | None = None, deadline: float | None = None
+    ) -> ResultT_co:
+        """
+        Submit *request*, follow its task, and return the result.
+
+        Args:
+            request: What is wanted.
+            key: As for `submit`.
+            deadline: Seconds for all of it; `None`: none for the submit, then `Deadlines.task` (15 min) for the task.
+
+        Raises:
+            AidgeError: As `submit` and `TaskHandle.result`.
+        """
+        until = None if deadline is None else anyio.current_time() + deadline
+        handle = await self.submit(request, key=key, deadline=deadline)
+        try:
+            return await handle.result(deadline=None if until is None else until - anyio.current_time())
+        except anyio.get_cancelled_exc_class():
+            self._news.tell(events.TaskUnclaimed(key=key or "", token=handle.token))
+            raise
+
+    def resume(self, token: str) -> TaskHandle[Any]:
+        """
+        Return the handle of a task that was submitted before, here or elsewhere. No I/O.
+
+        Raises:
+            RequestError: It is no token, or one of another account or region.
+        """
+        facts = read_token(token)
+        if (facts.account, facts.region) != (self.settings.account, self.settings.region_name):
+            raise RequestError(
+                f"'token' belongs to another account or region ({facts.region!r}, this client: "
+                f"{self.settings.region_name!r}, key {self.settings.key_name!r}); resume it with its own client"
+            )
+        return self._handle(operation_named(facts.operation), facts)
+
+    async def save(self, result: GeneratedImages, folder: str | Path) -> list[Path]:
+        """
+        Save all pictures of *result* and return their paths, in order. Saving twice is harmless.
+
+        Files are called `{key or file stem}-{task id, 8}-{n}.{ext by content}`; nothing is overwritten, and an equal
+        file counts as done.
+
+        Args:
+            result: What `run` or a handle returned.
+            folder: Where to; made if need be.
+
+        Raises:
+            DownloadError: A picture could not be fetched or written.
+        """
+        return await self._open().downloader.save(result, Path(folder))
+
+    def _start(self, group: anyio.abc.TaskGroup) -> "_Opened":
+        options, settings = self._options, self.settings
+        proxy, ssl_context = options.get("proxy"), options.get("ssl_context")
+        transport = HttpTransport(
+            settings,
+            deadlines=self._deadlines,
+            inner=options.get("transport"),
+            proxy=proxy,
+            ssl_context=ssl_context,
+            clock=self._wall_clock,
+        )
+        caller = Caller(transport, PacedLimiter(options.get("limits", Limits())), self._news, self._wall_clock)
+        submitter = Submitter(caller, self._journal, self._news, deadlines=self._deadlines, wall_clock=self._wall_clock)
+        return _Opened(
+            group=group,
+            transport=transport,
+            buyer=Buyer(submitter, self._journal, self._news, settings=settings, wall_clock=self._wall_clock),
+            downloader=Downloader(
+                deadlines=self._deadlines,
+                loopback_allowed=settings.on_loopback,
+                proxy=proxy,
+                ssl_context=ssl_context,
+                tell=self._news.tell,
+            ),
+            polling=PollerParts(
+                caller=caller,
+                group=group,
+                schedule=options.get("polling", Polling.every(5)).schedule,
+                news=self._news,
+                deadlines=self._deadlines,
+                wall_clock=self._wall_clock,
+            ),
+        )
+
+    def _open(self) -> "_Opened":
+        if self._opened is None:
+            raise SettingsError("the client is not open; use it inside 'async with AidgeClient(...) as aidge:'")
+        return self._opened
+
+    def _handle(self, operation: Operation[ResultT_co], token: Token) -> TaskHandle[ResultT_co]:
+        """Return a handle on the one poller of a task."""
+        name = f"{operation.name} {token.task_id}"
+        poller = self._pollers.get(name)
+        if poller is None:
+            poller = self._pollers[name] = Poller(self._open().polling, operation, token)
+        return TaskHandle(poller, token, task_seconds=self._deadlines.task, query_seconds=self._deadlines.query)
+
+    def _note(self, event: events.Event) -> None:
+        if isinstance(event, events.TaskUnclaimed):
+            self._unclaimed.append(event.token)
+
+
+@attrs.frozen(kw_only=True)
+class _Opened:
+    """Hold what an open client has and a closed one has not."""
+
+    group: anyio.abc.TaskGroup
+    transport: HttpTransport
+    buyer: Buyer
+    downloader: Downloader
+    polling: PollerParts

@@ -1,0 +1,272 @@
+"""
+Settings as values: what a user may set, its defaults with their reasons, and where each was found.
+
+The environment is read by `read_settings` alone, from a mapping it is handed.
+"""
+
+import enum
+import ipaddress
+import math
+from collections.abc import Mapping
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import attrs
+
+from aidge_async._core import gateway
+from aidge_async._core.operation import WireFormat
+from aidge_async._core.schedule import FixedInterval
+from aidge_async._core.signing import Secret
+from aidge_async._core.token import account_hash
+from aidge_async.errors import SettingsError
+
+
+class Region(enum.Enum):
+    """Where the account's key was bought; a key belongs to one region."""
+
+    GLOBAL = "global"
+    """The global site: api.aidc-ai.com."""
+    CHINA = "china"
+    """The Chinese site: cn-api.aidc-ai.com."""
+
+
+def _positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
+    if value is None:
+        return
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (number and value > 0 and math.isfinite(value)):
+        raise SettingsError(
+            f"{attribute.name!r} of {type(instance).__name__} must be a number over 0 (got {value!r}); change it"
+        )
+
+
+def _count(instance: object, attribute: "attrs.Attribute[Any]", value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(
+            f"{attribute.name!r} of {type(instance).__name__} must be a whole number from 1 (got {value!r}); change it"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """
+    How much may be asked of the gateway at once and in a second.
+
+    Args:
+        submit_rate: Submits a second. 2 is the vendor's default for other asynchronous APIs; none is published for
+            this one. `None`: no limit of ours.
+        query_rate: Queries a second. The newest documentation names no limit; 10 keeps 50 tasks polled every 5 s.
+            `None`: no limit of ours.
+        total_rate: Calls of both kinds a second, where the account has such a limit. `None`: no such limit.
+        in_flight: Calls at the gateway at once, which is also the number of connections.
+        uploads: Submits with image bytes on the wire at once; four measured best for the event loop.
+    """
+
+    submit_rate: float | None = attrs.field(default=gateway.SUBMITS_PER_SECOND, validator=_positive_or_none)
+    query_rate: float | None = attrs.field(default=10.0, validator=_positive_or_none)
+    total_rate: float | None = attrs.field(default=None, validator=_positive_or_none)
+    in_flight: int = attrs.field(default=16, validator=_count)
+    uploads: int = attrs.field(default=4, validator=_count)
+
+
+@attrs.frozen(kw_only=True)
+class Deadlines:
+    """
+    How long to wait, all in seconds.
+
+    Args:
+        connect: For one connection.
+        submit: For the answer to one submit attempt, upload included.
+        query: For the answer to one query.
+        task: For an accepted task, where the caller names no deadline. How long tasks take is not documented; tens of
+            seconds are normal for such models.
+        unreachable: How long a submit is tried again while nothing at all can be sent, before `NotSentError`;
+            `None`: until the caller's deadline.
+        shield: How long a submit that is on its way is waited for after its caller was cancelled.
+        download: For one picture.
+    """
+
+    connect: float = attrs.field(default=10.0, validator=_positive_or_none)
+    submit: float = attrs.field(default=60.0, validator=_positive_or_none)
+    query: float = attrs.field(default=30.0, validator=_positive_or_none)
+    task: float = attrs.field(default=900.0, validator=_positive_or_none)
+    unreachable: float | None = attrs.field(default=60.0, validator=_positive_or_none)
+    shield: float = attrs.field(default=10.0, validator=_positive_or_none)
+    download: float = attrs.field(default=120.0, validator=_positive_or_none)
+
+
+@attrs.frozen
+class Polling:
+    """
+    Say when tasks are asked after; make one with `Polling.every`.
+
+    Args:
+        schedule: When the next poll is due.
+    """
+
+    schedule: FixedInterval
+
+    @classmethod
+    def every(cls, seconds: float) -> Self:
+        """Poll each task every *seconds* (at least 1); a task's end is then known *seconds* / 2 late on average."""
+        return cls(FixedInterval(seconds))
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether *host* names this machine by itself; other names are not looked up."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _region(value: Region | str) -> Region:
+    try:
+        return value if isinstance(value, Region) else Region(value.lower())
+    except (ValueError, AttributeError):
+        raise SettingsError(
+            f"'region' must be global or china (got {value!r}); take the site the key was bought on"
+        ) from None
+
+
+def _wire_format(value: WireFormat | str) -> WireFormat:
+    try:
+        return value if isinstance(value, WireFormat) else WireFormat(value.lower())
+    except (ValueError, AttributeError):
+        raise SettingsError(f"'wire_format' must be documented or flat (got {value!r}); choose one") from None
+
+
+def _base_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if (
+        not host
+        or parts.scheme not in {"http", "https"}
+        or parts.path not in {"", "/"}
+        or parts.query
+        or parts.username
+    ):
+        raise SettingsError(f"'base_url' must be https://host without path or query (got {value!r}); correct it")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise SettingsError(
+            f"'base_url' must be https unless it is on loopback (got {value!r}): "
+            "whoever sees a signed URL can replay it"
+        )
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}:{port}" if port else f"{parts.scheme}://{shown}"
+
+
+def _key_name(value: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise SettingsError(
+            "'key_name' is missing; set AIDGE_ACCESS_KEY_NAME or pass it "
+            "(the vendor's console shows it; without an account try the sandbox)"
+        )
+    return value.strip()
+
+
+def _key_secret(value: Secret | str) -> Secret:
+    secret = value if isinstance(value, Secret) else Secret(value if isinstance(value, str) else "")
+    if not secret:
+        raise SettingsError("'key_secret' is missing; set AIDGE_ACCESS_KEY_SECRET or pass it")
+    return secret
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """
+    Hold a client's settings, checked.
+
+    Args:
+        key_name: The account's key name (`app_key`).
+        key_secret: Its secret; no repr shows it.
+        region: Where the key was bought; names the host.
+        base_url: Another host instead, https or on loopback, as for the sandbox.
+        trial: Whether to draw on the free trial quota.
+        wire_format: The dialect the account takes.
+        sources: Where each setting was found, by its name: `"argument"`, a variable's name, or `"default"`.
+    """
+
+    key_name: str = attrs.field(converter=_key_name)
+    key_secret: Secret = attrs.field(converter=_key_secret)
+    region: Region = attrs.field(default=Region.GLOBAL, converter=_region)
+    base_url: str | None = attrs.field(default=None, converter=_base_url)
+    trial: bool = False
+    wire_format: WireFormat = attrs.field(default=WireFormat.DOCUMENTED, converter=_wire_format)
+    sources: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
+
+    @property
+    def origin(self) -> str:
+        """Return scheme, host and port of the gateway."""
+        return self.base_url or gateway.HOSTS[self.region.value]
+
+    @property
+    def on_loopback(self) -> bool:
+        """Return whether the gateway is on this machine, as a sandbox is."""
+        return is_loopback(urlsplit(self.origin).hostname or "")
+
+    @property
+    def region_name(self) -> str:
+        """Return what tokens call the place: the region, or `custom` for another base URL."""
+        return "custom" if self.base_url else self.region.value
+
+    @property
+    def account(self) -> str:
+        """Return the short hash by which tokens recognise the account."""
+        return account_hash(self.key_name, self.region_name)
+
+
+VARIABLES: Final = {
+    "key_name": "AIDGE_ACCESS_KEY_NAME",
+    "key_secret": "AIDGE_ACCESS_KEY_SECRET",
+    "region": "AIDGE_REGION",
+    "trial": "AIDGE_TRIAL",
+    "base_url": "AIDGE_BASE_URL",
+    "wire_format": "AIDGE_WIRE_FORMAT",
+}
+_FLAGS: Final = {
+    "1": True,
+    "true": True,
+    "yes": True,
+    "on": True,
+    "0": False,
+    "false": False,
+    "no": False,
+    "off": False,
+}
+
+
+def read_settings(environment: Mapping[str, str], **arguments: Any) -> Settings:
+    """
+    Return settings from arguments over environment variables over defaults.
+
+    Args:
+        environment: Usually `os.environ`; an empty variable counts as not set.
+        arguments: Fields of `Settings`; `None` counts as not given.
+
+    Raises:
+        SettingsError: Something is missing, of the wrong form or contradictory.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for name, variable in VARIABLES.items():
+        if arguments.get(name) is not None:
+            values[name], sources[name] = arguments[name], "argument"
+        elif environment.get(variable, "").strip():
+            values[name], sources[name] = environment[variable].strip(), variable
+        else:
+            sources[name] = "default"
+    if isinstance(values.get("trial"), str):
+        values["trial"] = _flag(values["trial"], sources["trial"])
+    return Settings(**{"key_name": "", "key_secret": "", **values}, sources=sources)
+
+
+def _flag(text: str, variable: str) -> bool:
+    if text.lower() not in _FLAGS:
+        raise SettingsError(f"{variable} must be true or false (got {text!r}); change it")
+    return _FLAGS[text.lower()]
