@@ -84,7 +84,11 @@ class Buyer:
         async with self._claims.of(order.key):
             found = await self._journal.find(order.key)
             token = None if found is None else _known(found, entry)
-            return read_token(token) if token is not None else await self._submit(order, entry)
+            if token is not None:
+                return read_token(token)
+            if found is not None and found.state is not State.PLANNED:
+                await self._journal.record(entry)
+            return await self._submit(order, entry)
 
     async def _submit(self, order: Order, entry: Entry) -> Token:
         for warning in order.warnings:
