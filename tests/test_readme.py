@@ -1,0 +1,58 @@
+"""README's examples run as they stand there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from aidge_async import DeadlineError
+from aidge_async.sandbox.server import RunningSandbox
+from aidge_async.sandbox.settings import SandboxSettings
+from aidge_async.testing.clock import virtual_backend
+from tests.support import virtual_sandbox
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def example(name: str) -> dict[str, Any]:
+    """Return the names that README's Python block with the function *name* defines."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    source = next(block for block in blocks if f"def {name}(" in block)
+    names: dict[str, Any] = {}
+    exec(compile(source, str(README), "exec"), names)
+    return names
+
+
+async def test_one_await_saves_the_pictures(
+    sandbox: RunningSandbox, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first example buys two pictures and saves them, configured by the environment alone."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIDGE_ACCESS_KEY_NAME", sandbox.key_name)
+    monkeypatch.setenv("AIDGE_ACCESS_KEY_SECRET", sandbox.key_secret)
+    monkeypatch.setenv("AIDGE_BASE_URL", sandbox.url)
+    await anyio.Path("look.jpg").write_bytes(photo)
+    await example("main")["main"]()
+    assert len(list((tmp_path / "out").glob("look-*.jpg"))) == 2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_token_finishes_elsewhere(backend: str, photo: bytes) -> None:
+    """The handle's example submits under a key, and its token brings the pictures or the time-out's token."""
+
+    async def story() -> None:
+        world, client = virtual_sandbox(SandboxSettings(duration=70, spread=0))
+        names = example("finish")
+        async with client as aidge:
+            token = await names["submit"](aidge, photo)
+            assert await names["submit"](aidge, photo) == token
+            with pytest.raises(DeadlineError):
+                await names["finish"](aidge, token)
+            await names["watch"](aidge, token)
+            assert await names["finish"](aidge, token) == 2
+        assert len(world.ledger()) == 1
+
+    name, options = virtual_backend(backend)
+    anyio.run(story, backend=name, backend_options=options)

@@ -1,0 +1,1 @@
+"""Types that are promised: checked, never run."""
