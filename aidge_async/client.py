@@ -1,45 +1,37 @@
 """
-The client: the one place where plan meets world.
+The client: what users hold.
 
-It wires `_engine` over `_io` and owns the task group that pollers live in. No decision about an answer, no byte of a
-message and no path of an API comes in here.
+It checks settings, opens and closes the parts, and hands wishes on. Which parts there are and how they fit is
+`_wiring.py`'s matter; it is loaded when a client is opened, because it is most of the library, and importing a name of
+the library must not cost what opening a connection costs anyway.
 """
 
 import math
 import os
-import ssl
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
 
 import anyio
-import anyio.abc
-import attrs
 
-from aidge_async import events
-from aidge_async._core.operation import Operation, ResultT_co, TaskRequest, WireFormat
+from aidge_async._core.operation import ResultT_co, TaskRequest, WireFormat
 from aidge_async._core.pictures import GeneratedImages
 from aidge_async._core.signing import Secret
-from aidge_async._core.token import Token, read_token
-from aidge_async._engine.buyer import Buyer, Order
-from aidge_async._engine.caller import Caller
-from aidge_async._engine.news import News
-from aidge_async._engine.poller import Poller, PollerParts
-from aidge_async._engine.submitter import Submitter
-from aidge_async._io.download import Downloader
-from aidge_async._io.images import prepare_image
-from aidge_async._io.journal import MemoryJournal
-from aidge_async._io.limiter import PacedLimiter
-from aidge_async._io.transport import HttpTransport, InnerTransport
+from aidge_async._core.token import read_token
 from aidge_async.config import Deadlines, Limits, Polling, Region, Settings, read_settings
 from aidge_async.errors import RequestError, SettingsError
 from aidge_async.handle import TaskHandle
-from aidge_async.operations import operation_named, operation_of
-from aidge_async.ports import Journal, Observer
+from aidge_async.operations import operation_named
+
+if TYPE_CHECKING:
+    import ssl
+
+    from aidge_async._io.transport import InnerTransport
+    from aidge_async._wiring import Means, Parts
+    from aidge_async.ports import Observer
 
 _MOST_UNCLAIMED: Final = 10_000  # tokens, some 3 MB; who cancels more than that unheard finds them in the log
 
@@ -54,10 +46,10 @@ class ClientOptions(TypedDict, total=False):
     limits: Limits
     polling: Polling
     deadlines: Deadlines
-    transport: InnerTransport | None
+    transport: "InnerTransport | None"
     proxy: str | None
-    ssl_context: ssl.SSLContext | None
-    observers: Iterable[Observer]
+    ssl_context: "ssl.SSLContext | None"
+    observers: "Iterable[Observer]"
     wall_clock: Callable[[], float]
 
 
@@ -99,13 +91,8 @@ class AidgeClient:
             wire_format=options.get("wire_format", WireFormat.DOCUMENTED),
         )
         self._options = options
-        self._deadlines = options.get("deadlines", Deadlines())
-        self._wall_clock = options.get("wall_clock", time.time)
-        self._journal: Journal = MemoryJournal()
         self._unclaimed: deque[str] = deque(maxlen=_MOST_UNCLAIMED)
-        self._news = News([self._note, *options.get("observers", ())])
-        self._pollers: weakref.WeakValueDictionary[str, Poller[Any]] = weakref.WeakValueDictionary()
-        self._opened: _Opened | None = None
+        self._parts: Parts | None = None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None, **options: Unpack[ClientOptions]) -> Self:
@@ -126,7 +113,7 @@ class AidgeClient:
         return cls(found.key_name, found.key_secret, **options)
 
     def __repr__(self) -> str:
-        state = "closed" if self._opened is None else "open"
+        state = "closed" if self._parts is None else "open"
         return f"<AidgeClient {self.settings.key_name} at {self.settings.origin}, {state}>"
 
     @property
@@ -135,23 +122,20 @@ class AidgeClient:
         return tuple(self._unclaimed)
 
     async def __aenter__(self) -> Self:
-        if self._opened is not None:
+        if self._parts is not None:
             raise SettingsError("the client is open already; use one 'async with' for the whole process")
+        from aidge_async._wiring import Parts  # most of the library; see this file's head
+
         group = anyio.create_task_group()
         await group.__aenter__()
-        self._opened = self._start(group)
+        self._parts = Parts(self.settings, self._means(), group, self._unclaimed)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        opened, self._opened = self._open(), None
-        opened.group.cancel_scope.cancel()
-        # Told of no exception: pollers raise none, and the caller's own must come out as it is, in no group.
-        await opened.group.__aexit__(None, None, None)
-        with anyio.CancelScope(shield=True):
-            await opened.transport.aclose()
-            await opened.downloader.aclose()
+        parts, self._parts = self._open(), None
+        await parts.aclose()
 
     async def submit(
         self, request: TaskRequest[ResultT_co], *, key: str | None = None, deadline: float | None = None
@@ -173,19 +157,7 @@ class AidgeClient:
             DeadlineError: The deadline passed before it was sent.
         """
         until = math.inf if deadline is None else anyio.current_time() + deadline
-        opened = self._open()
-        operation = operation_of(request)
-        image = await prepare_image(operation.image_of(request))
-        order = Order(
-            operation=operation,
-            request=request,
-            image=image.content,
-            name=image.name if key is None else key,
-            warnings=image.warnings,
-            key=key,
-            until=until,
-        )
-        return self._handle(operation, await opened.buyer.buy(order))
+        return await self._open().buy(request, key=key, until=until)
 
     async def run(
         self, request: TaskRequest[ResultT_co], *, key: str | None = None, deadline: float | None = None
@@ -206,8 +178,19 @@ class AidgeClient:
         try:
             return await handle.result(deadline=None if until is None else until - anyio.current_time())
         except anyio.get_cancelled_exc_class():
-            self._news.tell(events.TaskUnclaimed(key=key or "", token=handle.token))
+            self._open().abandon(key or "", handle.token)
             raise
+
+    async def check(self, request: TaskRequest[Any]) -> tuple[str, ...]:
+        """
+        Look at *request* and its picture as `submit` would, send nothing, and return what is doubtful about them.
+
+        Raises:
+            RequestError: `submit` would refuse it.
+        """
+        from aidge_async._wiring import check  # most of the library; see this file's head
+
+        return await check(self.settings, request)
 
     def resume(self, token: str) -> TaskHandle[Any]:
         """
@@ -222,7 +205,7 @@ class AidgeClient:
                 f"'token' belongs to another account or region ({facts.region!r}, this client: "
                 f"{self.settings.region_name!r}, key {self.settings.key_name!r}); resume it with its own client"
             )
-        return self._handle(operation_named(facts.operation), facts)
+        return self._open().handle(operation_named(facts.operation), facts)
 
     async def save(self, result: GeneratedImages, folder: str | Path) -> list[Path]:
         """
@@ -238,66 +221,24 @@ class AidgeClient:
         Raises:
             DownloadError: A picture could not be fetched or written.
         """
-        return await self._open().downloader.save(result, Path(folder))
+        return await self._open().save(result, Path(folder))
 
-    def _start(self, group: anyio.abc.TaskGroup) -> "_Opened":
-        options, settings = self._options, self.settings
-        proxy, ssl_context = options.get("proxy"), options.get("ssl_context")
-        transport = HttpTransport(
-            settings,
-            deadlines=self._deadlines,
-            inner=options.get("transport"),
-            proxy=proxy,
-            ssl_context=ssl_context,
-            clock=self._wall_clock,
-        )
-        caller = Caller(transport, PacedLimiter(options.get("limits", Limits())), self._news, self._wall_clock)
-        submitter = Submitter(caller, self._journal, self._news, deadlines=self._deadlines, wall_clock=self._wall_clock)
-        return _Opened(
-            group=group,
-            transport=transport,
-            buyer=Buyer(submitter, self._journal, self._news, settings=settings, wall_clock=self._wall_clock),
-            downloader=Downloader(
-                deadlines=self._deadlines,
-                loopback_allowed=settings.on_loopback,
-                proxy=proxy,
-                ssl_context=ssl_context,
-                tell=self._news.tell,
-            ),
-            polling=PollerParts(
-                caller=caller,
-                group=group,
-                schedule=options.get("polling", Polling.every(5)).schedule,
-                news=self._news,
-                deadlines=self._deadlines,
-                wall_clock=self._wall_clock,
-            ),
-        )
-
-    def _open(self) -> "_Opened":
-        if self._opened is None:
+    def _open(self) -> "Parts":
+        if self._parts is None:
             raise SettingsError("the client is not open; use it inside 'async with AidgeClient(...) as aidge:'")
-        return self._opened
+        return self._parts
 
-    def _handle(self, operation: Operation[ResultT_co], token: Token) -> TaskHandle[ResultT_co]:
-        """Return a handle on the one poller of a task."""
-        name = f"{operation.name} {token.task_id}"
-        poller = self._pollers.get(name)
-        if poller is None:
-            poller = self._pollers[name] = Poller(self._open().polling, operation, token)
-        return TaskHandle(poller, token, task_seconds=self._deadlines.task, query_seconds=self._deadlines.query)
+    def _means(self) -> "Means":
+        from aidge_async._wiring import Means  # most of the library; see this file's head
 
-    def _note(self, event: events.Event) -> None:
-        if isinstance(event, events.TaskUnclaimed):
-            self._unclaimed.append(event.token)
-
-
-@attrs.frozen(kw_only=True)
-class _Opened:
-    """Hold what an open client has and a closed one has not."""
-
-    group: anyio.abc.TaskGroup
-    transport: HttpTransport
-    buyer: Buyer
-    downloader: Downloader
-    polling: PollerParts
+        options = self._options
+        return Means(
+            limits=options.get("limits", Limits()),
+            polling=options.get("polling", Polling.every(5)),
+            deadlines=options.get("deadlines", Deadlines()),
+            transport=options.get("transport"),
+            proxy=options.get("proxy"),
+            ssl_context=options.get("ssl_context"),
+            observers=options.get("observers", ()),
+            wall_clock=options.get("wall_clock", time.time),
+        )

@@ -6,7 +6,7 @@ The environment is read by `read_settings` alone, from a mapping it is handed.
 
 import enum
 import ipaddress
-import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ from aidge_async._core.signing import Secret
 from aidge_async._core.token import account_hash
 from aidge_async.errors import SettingsError
 
+_MOST_NUMBER: Final = 1e9  # seconds, or calls a second: 32 years, or no limit
+
 
 class Region(enum.Enum):
     """Where the account's key was bought; a key belongs to one region."""
@@ -31,12 +33,16 @@ class Region(enum.Enum):
 
 
 def _positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if value is None:
-        return
+    if value is not None:
+        _positive(instance, attribute, value)
+
+
+def _positive(instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (number and value > 0 and math.isfinite(value)):
+    if not (number and 0 < value < _MOST_NUMBER):
         raise SettingsError(
-            f"{attribute.name!r} of {type(instance).__name__} must be a number over 0 (got {value!r}); change it"
+            f"{attribute.name!r} of {type(instance).__name__} must be a number over 0 and under 1e9 "
+            f"(got {value!r}); change it"
         )
 
 
@@ -86,13 +92,13 @@ class Deadlines:
         download: For one picture.
     """
 
-    connect: float = attrs.field(default=10.0, validator=_positive_or_none)
-    submit: float = attrs.field(default=60.0, validator=_positive_or_none)
-    query: float = attrs.field(default=30.0, validator=_positive_or_none)
-    task: float = attrs.field(default=900.0, validator=_positive_or_none)
+    connect: float = attrs.field(default=10.0, validator=_positive)
+    submit: float = attrs.field(default=60.0, validator=_positive)
+    query: float = attrs.field(default=30.0, validator=_positive)
+    task: float = attrs.field(default=900.0, validator=_positive)
     unreachable: float | None = attrs.field(default=60.0, validator=_positive_or_none)
-    shield: float = attrs.field(default=10.0, validator=_positive_or_none)
-    download: float = attrs.field(default=120.0, validator=_positive_or_none)
+    shield: float = attrs.field(default=10.0, validator=_positive)
+    download: float = attrs.field(default=120.0, validator=_positive)
 
 
 @attrs.frozen
@@ -136,20 +142,26 @@ def _wire_format(value: WireFormat | str) -> WireFormat:
         raise SettingsError(f"'wire_format' must be documented or flat (got {value!r}); choose one") from None
 
 
+_HOST: Final = re.compile(r"[\w.\-]+|[0-9a-f:.]+")  # a name, or an IPv6 address
+
+
 def _base_url(value: str | None) -> str | None:
     if value is None:
         return None
     try:
         parts = urlsplit(value)
         host, port = parts.hostname or "", parts.port
-    except ValueError:
+    except (ValueError, AttributeError):
         host, port = "", None
     if (
-        not host
+        not isinstance(value, str)
+        or not _HOST.fullmatch(host)
         or parts.scheme not in {"http", "https"}
         or parts.path not in {"", "/"}
         or parts.query
-        or parts.username
+        or parts.fragment
+        or "@" in parts.netloc
+        or port == 0
     ):
         raise SettingsError(f"'base_url' must be https://host without path or query (got {value!r}); correct it")
     if parts.scheme == "http" and not is_loopback(host):
@@ -177,6 +189,11 @@ def _key_secret(value: Secret | str) -> Secret:
     return secret
 
 
+def _true_or_false(_: object, __: object, value: bool) -> None:
+    if not isinstance(value, bool):
+        raise SettingsError(f"'trial' must be True or False (got {value!r}); change it")
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """
@@ -196,7 +213,7 @@ class Settings:
     key_secret: Secret = attrs.field(converter=_key_secret)
     region: Region = attrs.field(default=Region.GLOBAL, converter=_region)
     base_url: str | None = attrs.field(default=None, converter=_base_url)
-    trial: bool = False
+    trial: bool = attrs.field(default=False, validator=_true_or_false)
     wire_format: WireFormat = attrs.field(default=WireFormat.DOCUMENTED, converter=_wire_format)
     sources: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
 
@@ -262,11 +279,12 @@ def read_settings(environment: Mapping[str, str], **arguments: Any) -> Settings:
         else:
             sources[name] = "default"
     if isinstance(values.get("trial"), str):
-        values["trial"] = _flag(values["trial"], sources["trial"])
+        shown = "'trial'" if sources["trial"] == "argument" else sources["trial"]
+        values["trial"] = _flag(values["trial"], shown)
     return Settings(**{"key_name": "", "key_secret": "", **values}, sources=sources)
 
 
-def _flag(text: str, variable: str) -> bool:
+def _flag(text: str, shown: str) -> bool:
     if text.lower() not in _FLAGS:
-        raise SettingsError(f"{variable} must be true or false (got {text!r}); change it")
+        raise SettingsError(f"{shown} must be true or false (got {text!r}); change it")
     return _FLAGS[text.lower()]

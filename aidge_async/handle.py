@@ -5,15 +5,17 @@ It decides nothing; the poller behind it finds out, once for all who watch.
 """
 
 from collections.abc import AsyncIterator, Generator
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 import anyio
 
 from aidge_async._core.operation import ResultT_co
 from aidge_async._core.outcome import Failed, Running, Succeeded, TaskState
 from aidge_async._core.token import Token
-from aidge_async._engine.poller import Poller
 from aidge_async.errors import DeadlineError
+
+if TYPE_CHECKING:
+    from aidge_async._engine.poller import Poller  # made when a client is open; importing a handle must not load it
 
 
 class TaskHandle(Generic[ResultT_co]):
@@ -24,7 +26,9 @@ class TaskHandle(Generic[ResultT_co]):
     token resumes it, in this process or another.
     """
 
-    def __init__(self, poller: Poller[ResultT_co], token: Token, *, task_seconds: float, query_seconds: float) -> None:
+    def __init__(
+        self, poller: "Poller[ResultT_co]", token: Token, *, task_seconds: float, query_seconds: float
+    ) -> None:
         self._poller = poller
         self._facts = token
         self._task_seconds = task_seconds

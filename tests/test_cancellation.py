@@ -35,7 +35,7 @@ async def test_random_cancellation_loses_nothing(sandbox: RunningSandbox, photo:
         assert set(told.values()) == ledger
         assert held | set(aidge.unclaimed) == set(told)
         assert events_of(seen, SubmitInDoubt) == []
-        limiter = aidge._open().polling.caller._limiter
+        limiter = aidge._open().limiter
         assert repr(limiter) == "<PacedLimiter, 0 waiting, 8 free places in flight>"
         # The connections left are good: as many calls at once as there are permits, and none fails.
         async with anyio.create_task_group() as group:

@@ -233,7 +233,7 @@ async def test_cancelled_submit_without_an_answer_is_in_doubt() -> None:
         with anyio.move_on_after(1):
             await aidge.submit(URL_REQUEST, key="sku-9")
         assert anyio.current_time() - began == pytest.approx(11, abs=0.1)
-        entry = await aidge._journal.find("sku-9")
+        entry = await aidge._open().journal.find("sku-9")
         assert entry is not None
         assert entry.state is State.IN_DOUBT
     assert len(gateway.posted) == 1
