@@ -1,0 +1,119 @@
+"""
+What the sandbox is told to be: its made-up key, its pace, its limits and its quota.
+
+Values only, checked when they are made. No clock, no HTTP and no state comes in here.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, Self
+
+import attrs
+
+DEFAULT_KEY_NAME: Final = "sandbox-512345"
+DEFAULT_KEY_SECRET: Final = "made-up-secret-of-the-sandbox"  # noqa: S105  made up, and meant to be read
+
+_Validator = Callable[[object, "attrs.Attribute[Any]", object], None]
+
+# The settings that `POST /_sandbox/settings` may change; the others are what a running sandbox *is*.
+CHANGEABLE: Final = (
+    "duration",
+    "failure_rate",
+    "quota",
+    "rate_limit",
+    "spread",
+    "total_rate_limit",
+    "trial_quota",
+)
+
+
+class SandboxError(Exception):
+    """Raised when the sandbox cannot be what it is told to be. The message is one sentence; correct what it names."""
+
+
+def _refuse(attribute: "attrs.Attribute[Any]", rule: str, value: object) -> SandboxError:
+    return SandboxError(f"'{attribute.name}' must be {rule} (got {value!r})")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _text(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, str) or not value or not value.isprintable() or value != value.strip():
+        raise _refuse(attribute, "printable text without white space around it", value)
+
+
+def _number(least: float, most: float, unit: str) -> _Validator:
+    def check(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if not _is_number(value) or not least <= value <= most:  # type: ignore[operator]  # it is a number
+            raise _refuse(attribute, f"a number of {unit} from {least:g} to {most:g}", value)
+
+    return check
+
+
+def _whole(least: int, unit: str) -> _Validator:
+    def check(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise _refuse(attribute, f"a whole number of {unit}, at least {least}, or left out", value)
+
+    return check
+
+
+def _seed(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refuse(attribute, "a whole number", value)
+
+
+def _shape(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value not in ("documented", "flat", None):
+        raise _refuse(attribute, "'documented', 'flat', or left out to take both", value)
+
+
+@attrs.frozen(kw_only=True)
+class SandboxSettings:
+    """
+    Describe a sandbox.
+
+    Args:
+        key_name: The only key that is known. The default is made up and looks it.
+        key_secret: Its secret, made up as well. Never put a real one here.
+        seed: Decides durations, failures, task ids and pictures: the same calls give the same answers again.
+        duration: Median seconds from a submit to the end of its task. The default, 20, is normal for such models.
+        spread: Sigma of the lognormal durations: 0 makes all equal; with 0.35 two in three lie between 0.70 and 1.42
+            times *duration*.
+        failure_rate: Share of the tasks that fail, from 0 to 1.
+        rate_limit: Calls that one API path takes in any one second; `None` is no limit.
+        total_rate_limit: Calls that all API paths together take in any one second; `None` is no limit.
+        quota: Pictures that the account may still take; every submit draws its `count`. `None` is no limit.
+        trial_quota: The same for calls with the trial flag.
+        submit_shape: The dialect that submits must speak, as an account of the real gateway takes one of them; `None`
+            takes both and answers each in its own.
+        link_lifetime: Seconds for which a result link is valid. An hour: the gateway's own lifetime is not documented.
+    """
+
+    key_name: str = attrs.field(default=DEFAULT_KEY_NAME, validator=_text)
+    key_secret: str = attrs.field(default=DEFAULT_KEY_SECRET, validator=_text, repr=False)
+    seed: int = attrs.field(default=0, validator=_seed)
+    duration: float = attrs.field(default=20.0, validator=_number(0, 86_400, "seconds"))
+    spread: float = attrs.field(default=0.35, validator=_number(0, 3, "sigma"))
+    failure_rate: float = attrs.field(default=0.0, validator=_number(0, 1, "tasks in one"))
+    rate_limit: int | None = attrs.field(default=None, validator=_whole(1, "calls a second"))
+    total_rate_limit: int | None = attrs.field(default=None, validator=_whole(1, "calls a second"))
+    quota: int | None = attrs.field(default=None, validator=_whole(0, "pictures"))
+    trial_quota: int | None = attrs.field(default=None, validator=_whole(0, "pictures"))
+    submit_shape: Literal["documented", "flat"] | None = attrs.field(default="documented", validator=_shape)
+    link_lifetime: float = attrs.field(default=3600.0, validator=_number(0, 31_536_000, "seconds"))
+
+    def changed(self, changes: Mapping[str, object]) -> Self:
+        """
+        Return these settings with *changes* made to them, as a running sandbox allows.
+
+        Raises:
+            SandboxError: A name is unknown or may not change at run time, or a value breaks its rule.
+        """
+        fixed = sorted(set(changes) - set(CHANGEABLE))
+        if fixed:
+            raise SandboxError(f"{fixed[0]!r} cannot be changed at run time; these can: {', '.join(CHANGEABLE)}")
+        values: dict[str, Any] = dict(changes)
+        return attrs.evolve(self, **values)  # the constructor checks them
