@@ -1,0 +1,67 @@
+"""What tests of the command line use: a way to type, and what was said."""
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+from PIL import Image
+
+from aidge_async.cli import main
+from aidge_async.sandbox import SandboxSettings
+from aidge_async.sandbox.server import RunningSandbox, running_sandbox
+
+SECRET = "made-up-secret-of-the-sandbox"
+MODEL = ("--model", "universal_model_1")
+
+
+@attrs.frozen
+class Said:
+    """Hold what one command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Return stdout as JSON lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def sentence(self) -> str:
+        """Return the one line of stderr; fail where there are none or several."""
+        (line,) = self.err.splitlines()
+        return line.removeprefix("aidge-async: ")
+
+
+def typed(*arguments: object) -> Said:
+    """Type a command, and return what it said."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main([str(argument) for argument in arguments])
+    assert "Traceback" not in err.getvalue()
+    assert SECRET not in out.getvalue() + err.getvalue()
+    return Said(code, out.getvalue(), err.getvalue())
+
+
+@contextlib.contextmanager
+def sandbox_of(**settings: Any) -> Iterator[RunningSandbox]:
+    """Run a sandbox whose tasks are done at once unless *settings* say otherwise."""
+    with running_sandbox(SandboxSettings(**{"duration": 0, "spread": 0, **settings})) as running:
+        yield running
+
+
+def accepted(running: RunningSandbox) -> int:
+    """Return how many submissions a sandbox has accepted."""
+    return len(running.world.ledger())
+
+
+def size_of(path: object) -> tuple[int, int]:
+    """Decode a picture whole, and return its pixels."""
+    with Image.open(Path(str(path))) as opened:
+        opened.load()
+        return opened.size
