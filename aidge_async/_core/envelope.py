@@ -15,7 +15,10 @@ import attrs
 from aidge_async._core import gateway
 from aidge_async._core.call import Reply
 
-_BARE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:\-]{5,127}")
+# A digit is asked for, so that a word such as "success" in the id's place is not followed as a task.
+_BARE_ID: Final = re.compile(r"(?=.*\d)[A-Za-z0-9][A-Za-z0-9._:\-]{5,127}")
+# A gateway code that says yes; "200" is the capitalised envelope's.
+_PASSED_CODES: Final = frozenset({"", gateway.PASSED, gateway.OK})
 _MOST_MESSAGE: Final = 500  # characters of a foreign message kept; an HTML page is no message
 
 
@@ -101,7 +104,7 @@ class _Envelope:
 
     @property
     def passed(self) -> bool:
-        return self.code in {"", gateway.PASSED} and self.res_code in {"", gateway.OK} and self.success is not False
+        return self.code in _PASSED_CODES and self.res_code in {"", gateway.OK} and self.success is not False
 
 
 def read_submit(reply: Reply) -> SubmitAnswer:
@@ -122,11 +125,17 @@ def read_query(reply: Reply) -> QueryAnswer:
         return _without_envelope(reply)
     word = _text(_first(envelope.data, "taskStatus", "task_status", "TaskStatus", "status"))
     declined = _declined(reply, envelope)
-    if declined is not None:
+    if declined is not None and not _only_the_task_failed(declined, word):
         return declined
     if not word:
         return _unreadable(reply, "it names no task status", envelope.request_id)
     return _by_word(word, envelope)
+
+
+def _only_the_task_failed(declined: Declined, word: str) -> bool:
+    """Return whether `success: false` beside no code says no more than the status word does: the task failed."""
+    http_says_yes = declined.status_code < 300  # noqa: PLR2004  HTTP: 2xx is success (RFC 9110 15.3)
+    return http_says_yes and declined.code is None and word.strip().lower() in gateway.FAILED_WORDS
 
 
 def _by_word(word: str, envelope: _Envelope) -> QueryAnswer:
@@ -154,7 +163,7 @@ def _unreadable(reply: Reply, reason: str, request_id: str | None) -> Unreadable
 def _declined(reply: Reply, envelope: _Envelope) -> Declined | None:
     if envelope.passed and reply.status_code < 300:  # noqa: PLR2004  HTTP: 2xx is success (RFC 9110 15.3)
         return None
-    gateway_says_no = envelope.code not in {"", gateway.PASSED}
+    gateway_says_no = envelope.code not in _PASSED_CODES
     business_says_no = envelope.res_code not in {"", gateway.OK}
     code = envelope.code if gateway_says_no else envelope.res_code if business_says_no else None
     return Declined(
@@ -220,12 +229,8 @@ def _first(mapping: Mapping[str, Any], *names: str) -> object:
 
 def _text(value: object) -> str:
     """Return a scalar as text (codes and ids come as numbers too), and nothing for what is no scalar."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return ""
-    try:
-        return str(value)[:_MOST_MESSAGE]
-    except ValueError:  # an integer of more digits than Python writes out
-        return ""
+    # An integer can be written out: one of more digits than Python writes is one that Python has not read either.
+    return str(value)[:_MOST_MESSAGE] if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
 def _flag(value: object) -> bool | None:

@@ -106,7 +106,7 @@ def refuse_weight(size_bytes: int, name: str) -> None:
 def _pixels(content: bytes) -> tuple[int, int]:
     import imagesize  # 8 ms of start-up (urllib, xml) that a caller who sends URLs never needs
 
-    width, height = imagesize.get(io.BytesIO(content))
+    width, height = imagesize.get(io.BytesIO(content), exif_rotation=False)
     return int(width), int(height)
 
 

@@ -82,6 +82,10 @@ def fingerprint(operation: str, values: Mapping[str, Any], image: str | bytes) -
 
     Two files with the same bytes are the same image; a URL is taken by its text, because it is not read.
     """
-    digest = hashlib.sha256(image.encode() if isinstance(image, str) else image).hexdigest()
+    digest = hashlib.sha256(_bytes(image)).hexdigest()
     kind = "url" if isinstance(image, str) else "bytes"
     return hashlib.sha256(json.dumps([operation, values, kind, digest], sort_keys=True).encode()).hexdigest()
+
+
+def _bytes(image: str | bytes) -> bytes:
+    return image.encode(errors="surrogatepass") if isinstance(image, str) else image

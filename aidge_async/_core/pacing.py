@@ -42,7 +42,8 @@ class Pace:
         self.rate = rate
         self._count = max(1, math.floor(rate))
         self._window = self._count / rate
-        self._starts: deque[Start] = deque(maxlen=self._count)
+        self._memory = self._window + _MARGIN + _MOST_CORRECTION
+        self._starts: deque[Start] = deque()
         self._least_latency = math.inf
         self._held_until = -math.inf
 
@@ -61,6 +62,9 @@ class Pace:
 
     def start(self, now: float) -> Start:
         """Record that a call starts *now*."""
+        # What no longer binds is dropped, so that a high rate keeps no long log.
+        while self._starts and (len(self._starts) == self._count or self._starts[0].at < now - self._memory):
+            self._starts.popleft()
         started = Start(now)
         self._starts.append(started)
         return started

@@ -8,6 +8,7 @@ was certainly not processed, a query is safe and asked again through every fault
 
 import email.utils
 import enum
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC
@@ -26,6 +27,7 @@ _BAN: Final = re.compile(r"last\s+(\d{1,9}(?:\.\d{1,3})?)\s*s", re.IGNORECASE)
 _BACKOFF_FIRST: Final = 0.5  # seconds; stamina 0.1, botocore 1.0: a gateway is far away, a merchant patient
 _BACKOFF_MOST: Final = 30.0  # seconds; a longer pause finds a healed network too late
 _RATE_WAIT: Final = 1.0  # seconds; the documented limits are a second's
+_YOUNG: Final = 10.0  # seconds after its submit for which a task may be unknown
 LONGEST_HINT: Final = 3600.0  # seconds; who asks for more is not waited for but reported
 
 
@@ -81,6 +83,8 @@ _INPUT: Final = _Row(
     _On.REFUSED,
     "correct the named fields; if all of them are right, the account may take the other wire format",
 )
+# How an unknown task is answered is not documented; invalid input is what a gateway with one list of codes would say.
+_NOT_YET_KNOWN: Final = attrs.evolve(_INPUT, query=_On.AGAIN, wait=1.0)
 _CREDENTIALS: Final = _Row(
     errors.CredentialsError, _On.REFUSED, _On.REFUSED, "compare key name, secret and region with the vendor's console"
 )
@@ -160,7 +164,7 @@ def backoff(attempt: int, jitter: float) -> float:
     return float(most * (1 - jitter / 2))
 
 
-def judge(kind: CallKind, outcome: NoSuccess, *, now: float) -> Ruling:
+def judge(kind: CallKind, outcome: NoSuccess, *, now: float, task_age: float = math.inf) -> Ruling:
     """
     Return what follows from an answer that is no success, or from no answer.
 
@@ -168,6 +172,8 @@ def judge(kind: CallKind, outcome: NoSuccess, *, now: float) -> Ruling:
         kind: Whether the call costs money (`"submit"`) or asks (`"query"`).
         outcome: What came instead of a success.
         now: Epoch seconds, to read a `Retry-After` that is a date.
+        task_age: Seconds since the submit of the task that a query asks after. A task that is not known so soon is
+            waited for: the gateway's parts may hear of it one after the other.
     """
     match outcome:
         case TransportError():
@@ -177,7 +183,8 @@ def judge(kind: CallKind, outcome: NoSuccess, *, now: float) -> Ruling:
         case TaskFailed():
             return _failed(outcome.message, message=outcome.message or None, request_id=outcome.request_id)
         case Declined():
-            return _declined(kind, outcome, now)
+            young = kind == "query" and task_age < _YOUNG
+            return _declined(kind, outcome, now, young=young)
         case _:
             assert_never(outcome)
 
@@ -215,8 +222,10 @@ def _in_doubt(reason: str, **values: Any) -> errors.SubmissionInDoubtError:
     )
 
 
-def _declined(kind: CallKind, answer: Declined, now: float) -> Ruling:
+def _declined(kind: CallKind, answer: Declined, now: float, *, young: bool) -> Ruling:
     row = _row(answer)
+    if young and row is _INPUT:
+        row = _NOT_YET_KNOWN
     on = row.submit if kind == "submit" else row.query
     match on:
         case _On.IN_DOUBT:
@@ -287,15 +296,16 @@ def retry_hint(answer: Declined, now: float) -> float | None:
     text = answer.fields.get("retry-after", "").strip()
     if text.isascii() and text.isdecimal():
         return float(text[:9])
-    until = _epoch(text)
+    until = epoch_of(text)
     if until is not None:
-        told = _epoch(answer.fields.get("date", ""))
+        told = epoch_of(answer.fields.get("date", ""))
         return max(0.0, until - (now if told is None else told))
     ban = _BAN.search(answer.message)
     return float(ban.group(1)) if ban else None
 
 
-def _epoch(http_date: str) -> float | None:
+def epoch_of(http_date: str) -> float | None:
+    """Return the epoch second of an HTTP-date, `None` where it is none; one without a zone is UTC (RFC 9110 5.6.7)."""
     try:
         moment = email.utils.parsedate_to_datetime(http_date)
     except (TypeError, ValueError, IndexError, OverflowError):

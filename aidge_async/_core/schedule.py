@@ -26,7 +26,8 @@ class FixedInterval:
 
     def __attrs_post_init__(self) -> None:
         """Hold the floor."""
-        if not LEAST_INTERVAL <= self.seconds <= 3600:  # noqa: PLR2004  an hour
+        number = isinstance(self.seconds, (int, float))
+        if not (number and LEAST_INTERVAL <= self.seconds <= 3600):  # noqa: PLR2004  an hour
             raise SettingsError(
                 f"'seconds' must be from {LEAST_INTERVAL:g} to 3600 (got {self.seconds!r}); the vendor advises 5"
             )

@@ -35,7 +35,7 @@ class Secret:
         return bool(self.__text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self.__text.encode(), other.__text.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self.__text), _bytes(other.__text))
 
     def __hash__(self) -> int:
         return hash((Secret, self.__text))
@@ -44,10 +44,15 @@ class Secret:
         raise TypeError("a Secret is never pickled: read it from its source where it is needed")
 
     def _mac(self, signature_base: str) -> str:
-        return hmac.new(self.__text.encode(), signature_base.encode(), hashlib.sha256).hexdigest().upper()
+        return hmac.new(_bytes(self.__text), _bytes(signature_base), hashlib.sha256).hexdigest().upper()
 
     def _timestamp_mac(self, timestamp_ms: int) -> str:
         return self._mac(f"{self.__text}{timestamp_ms}")
+
+
+def _bytes(text: str) -> bytes:
+    """Encode even what no UTF-8 has: an error in encoding would carry the secret in its `object`."""
+    return text.encode(errors="surrogatepass")
 
 
 def sign_timestamp(secret: Secret, timestamp_ms: int) -> str:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 from typing import Final
 
 import attrs
@@ -15,7 +16,14 @@ import attrs
 from aidge_async.errors import RequestError
 
 PREFIX: Final = "aidge1."
-_MOST_CHARACTERS: Final = 4096
+_MOST_CHARACTERS: Final = 8192
+# Characters of a name that are kept, so that no name makes a token that is over the limit when it is read back; saved
+# files use 100 bytes of it.
+_MOST_NAME: Final = 200
+
+
+def _name(value: object) -> str:
+    return str(value)[:_MOST_NAME]
 
 
 @attrs.frozen(kw_only=True)
@@ -31,27 +39,31 @@ class Token:
         submitted_at: Epoch seconds of the submit.
         count: Pictures asked for.
         account: A short hash of the account.
-        name: What saved files are called after: the key, or the stem of the picture's file; may be empty.
+        name: What saved files are called after: the key, or the stem of the picture's file, cut at 200
+            characters; may be empty.
     """
 
     region: str
     operation: str
     task_id: str
     trial: bool
-    submitted_at: float
+    submitted_at: float = attrs.field(converter=float)
     count: int
     account: str
-    name: str = ""
+    name: str = attrs.field(default="", converter=_name)
 
     def text(self) -> str:
         """Return the token as text, safe in URLs, file names and command lines."""
-        facts = json.dumps(attrs.astuple(self), separators=(",", ":"), ensure_ascii=False).encode()
+        # The stem of a file whose name is no UTF-8 holds lone surrogates; json.loads reads them back.
+        facts = json.dumps(attrs.astuple(self), separators=(",", ":"), ensure_ascii=False).encode(
+            errors="surrogatepass"
+        )
         return PREFIX + base64.urlsafe_b64encode(facts).decode().rstrip("=")
 
 
 def account_hash(key_name: str, region: str) -> str:
     """Return the short hash by which an account is recognised; it does not give the key name away."""
-    return hashlib.sha256(f"aidge-async account\n{region}\n{key_name}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"aidge-async account\n{region}\n{key_name}".encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def read_token(text: object) -> Token:
@@ -84,4 +96,5 @@ def _is_token(facts: object) -> bool:
         and len(facts) == len(kinds)
         and all(type(fact) is kind for fact, kind in zip(facts, kinds, strict=True))
         and bool(facts[2])
+        and math.isfinite(facts[4])
     )

@@ -4,6 +4,7 @@ One call to the gateway: sent once, and what came back is judged; and how often 
 Whether to send again is `_core/retry.py`'s decision and its callers' doing.
 """
 
+import math
 import random
 import time
 from collections import Counter
@@ -44,8 +45,17 @@ class Caller:
         """Wait for the leave to send *call* once; it must be released."""
         return await self._limiter.acquire(call)
 
-    async def ask(self, call: Call, read: Callable[[Reply], AnswerT | NoSuccess]) -> AnswerT | Ruling:
-        """Send *call* once, under a permit that the caller holds; return its answer, or the ruling where it is none."""
+    async def ask(
+        self, call: Call, read: Callable[[Reply], AnswerT | NoSuccess], *, task_age: float = math.inf
+    ) -> AnswerT | Ruling:
+        """
+        Send *call* once, under a permit that the caller holds; return its answer, or the ruling where it is none.
+
+        Args:
+            call: What to send.
+            read: Reads the reply.
+            task_age: Seconds since the submit of the task that a query asks after.
+        """
         try:
             reply = await self._transport.send(call)
         except TransportError as exc:
@@ -55,7 +65,7 @@ class Caller:
         answer = read(reply)
         if not isinstance(answer, (Declined, Unreadable, TaskFailed, TransportError)):
             return answer
-        return self._ruled(call, reply, retry.judge(call.kind, answer, now=self._wall_clock()))
+        return self._ruled(call, reply, retry.judge(call.kind, answer, now=self._wall_clock(), task_age=task_age))
 
     def _ruled(self, call: Call, reply: Reply, ruling: Ruling) -> Ruling:
         if ruling.holds_path and ruling.wait:

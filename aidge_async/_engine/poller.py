@@ -132,7 +132,7 @@ class Poller(Generic[ResultT_co]):
         permit = await self._parts.caller.permit(self._call)
         try:
             with anyio.move_on_after(within):
-                return await self._parts.caller.ask(self._call, envelope.read_query)
+                return await self._parts.caller.ask(self._call, envelope.read_query, task_age=self._age())
         finally:
             permit.release()
         lost = TransportError(Phase.SENT, f"no answer within {within:.0f} s")

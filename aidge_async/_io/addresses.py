@@ -17,8 +17,10 @@ from aidge_async._core.pictures import masked_link
 from aidge_async.config import is_loopback
 from aidge_async.errors import DownloadError
 
+_MALFORMED: Final = "a result link is malformed; resume the token to get a fresh one"
 # The vendor's object storage answers plain http; its links are seen under these names.
 _PLAIN_HTTP_HOSTS: Final = (".aliyuncs.com", ".alicdn.com", ".aidc-ai.com")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +51,9 @@ def check_link(url: str, *, loopback_allowed: bool) -> SplitResult:
         host = (parts.hostname or "").rstrip(".").lower()
         _ = parts.port
     except ValueError:
-        raise DownloadError("a result link is malformed; resume the token to get a fresh one") from None
+        raise DownloadError(_MALFORMED) from None
+    if not url.isprintable():  # a control character or half a character: the layers below raise errors of their own
+        raise DownloadError(_MALFORMED)
     if not host or parts.scheme not in {"http", "https"} or parts.username is not None:
         raise DownloadError(f"{masked_link(url)!r} is no http(s) link; it is not fetched")
     here = loopback_allowed and is_loopback(host)
@@ -91,7 +95,14 @@ def _allowed(address: str, *, loopback_allowed: bool) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(ip, "ipv4_mapped", None) or ip
-    if mapped.is_loopback:
+    meant = _embedded(ip) if isinstance(ip, ipaddress.IPv6Address) else ip
+    if meant.is_loopback:
         return loopback_allowed
-    return bool(mapped.is_global and not mapped.is_multicast)
+    return bool(meant.is_global and not meant.is_multicast)
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address that an IPv6 one leads to: mapped, 6to4 (RFC 3056), or NAT64 (RFC 6052)."""
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip

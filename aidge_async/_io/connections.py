@@ -79,12 +79,18 @@ async def _read(response: httpx.Response) -> bytes:
     try:
         async for piece in response.aiter_raw():
             size += len(piece)
-            if size > MOST_REPLY_BYTES:
-                raise ReplyTooLargeError(f"the answer is over {MOST_REPLY_BYTES} bytes")
-            pieces.append(piece)
+            if size <= MOST_REPLY_BYTES:
+                pieces.append(piece)
+            else:
+                await response.aclose()  # and read on: the generators below then end by themselves, innermost first
+    except httpx.HTTPError:
+        if size <= MOST_REPLY_BYTES:
+            raise
     finally:
         with anyio.CancelScope(shield=True):
             await response.aclose()
+    if size > MOST_REPLY_BYTES:
+        raise ReplyTooLargeError(f"the answer is over {MOST_REPLY_BYTES} bytes")
     return _inflated(b"".join(pieces), response.headers.get("content-encoding", "identity"))
 
 

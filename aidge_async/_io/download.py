@@ -98,7 +98,7 @@ class Downloader:
             except TimeoutError as exc:
                 seconds = f"{self._deadlines.download:g} s"
                 raise DownloadError(f"{masked_link(url)!r} took longer than {seconds}; save the result again") from exc
-            except httpx.HTTPError as exc:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:  # urllib's, for a malformed redirect
                 reason = f"{type(exc).__name__}: {exc}".rstrip(": ")
                 raise DownloadError(f"{masked_link(url)!r} was not fetched ({reason}); save the result again") from None
             return await anyio.to_thread.run_sync(_place, file, temporary, folder, stem)
@@ -110,7 +110,7 @@ class Downloader:
             request = await self._request(url)
             response = await self._connected().send(request, stream=True)
             try:
-                if not response.is_redirect:
+                if not response.has_redirect_location:
                     yield response
                     return
                 url = urljoin(url, response.headers["location"])
@@ -147,14 +147,21 @@ async def _copy(response: httpx.Response, file: BinaryIO, url: str) -> None:
             status_code=response.status_code,
         )
     size, pending = 0, bytearray()
-    async for piece in response.aiter_raw():
-        size += len(piece)
-        if size > MOST_PICTURE_BYTES:
-            raise DownloadError(f"{masked_link(url)!r} is over {MOST_PICTURE_BYTES:,} bytes; it is not read on")
-        pending += piece
-        if len(pending) >= _WRITE_BYTES:
-            await anyio.to_thread.run_sync(_write, file, bytes(pending))
-            pending.clear()
+    try:
+        async for piece in response.aiter_raw():
+            size += len(piece)
+            if size > MOST_PICTURE_BYTES:
+                await response.aclose()  # and read on: the generators below then end by themselves, innermost first
+                continue
+            pending += piece
+            if len(pending) >= _WRITE_BYTES:
+                await anyio.to_thread.run_sync(_write, file, bytes(pending))
+                pending.clear()
+    except httpx.HTTPError:
+        if size <= MOST_PICTURE_BYTES:
+            raise
+    if size > MOST_PICTURE_BYTES:
+        raise DownloadError(f"{masked_link(url)!r} is over {MOST_PICTURE_BYTES:,} bytes; it is not read on")
     await anyio.to_thread.run_sync(_write, file, bytes(pending))
 
 

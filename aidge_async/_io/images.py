@@ -6,7 +6,8 @@ changes meanwhile changes nothing.
 """
 
 import stat
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -100,18 +101,19 @@ async def read_image(
         RequestError: The stream holds more than *limit*, or does not give bytes.
     """
     pieces = bytearray()
-    async for piece in _pieces(stream):
-        if not isinstance(piece, (bytes, bytearray, memoryview)):
-            raise RequestError(f"'stream' must give bytes (got {type(piece).__name__}); open files in binary mode")
-        pieces += piece
-        if len(pieces) > limit:
-            raise RequestError(
-                f"'stream' holds more than {limit:,} bytes; the gateway takes at most 4 MB: save it smaller"
-            )
+    async with aclosing(_pieces(stream)) as found:
+        async for piece in found:
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise RequestError(f"'stream' must give bytes (got {type(piece).__name__}); open files in binary mode")
+            pieces += piece
+            if len(pieces) > limit:
+                raise RequestError(
+                    f"'stream' holds more than {limit:,} bytes; the gateway takes at most 4 MB: save it smaller"
+                )
     return bytes(pieces)
 
 
-async def _pieces(stream: Any) -> AsyncIterable[Any]:  # noqa: ANN401  four kinds of stream, told apart here
+async def _pieces(stream: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401  four kinds of stream, told apart here
     if hasattr(stream, "read"):
         while True:
             piece = stream.read(64 * 1024)
@@ -120,8 +122,11 @@ async def _pieces(stream: Any) -> AsyncIterable[Any]:  # noqa: ANN401  four kind
                 return
             yield piece
     elif hasattr(stream, "__aiter__"):
-        async for piece in stream:
-            yield piece
+        async with AsyncExitStack() as stack:
+            if isinstance(stream, AsyncGenerator):
+                stack.push_async_callback(stream.aclose)  # who passes request.stream() has no name to close it by
+            async for piece in stream:
+                yield piece
     else:
         for piece in stream:
             yield piece

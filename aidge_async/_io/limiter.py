@@ -121,15 +121,13 @@ class PacedLimiter:
                 lane.waiters[0].set()
 
     async def _started(self, lane: _Lane) -> list[Start]:
-        """Start as the head of *lane*: wait for the pace, for a place, and for the pace again if that took long."""
-        await _sleep_until_due(lane)
-        await self._in_flight.acquire()
-        try:
+        """Start as the head of *lane*: wait for the pace, then for a place, and for both again if that took long."""
+        while True:
             await _sleep_until_due(lane)
-            return lane.start(anyio.current_time())
-        except BaseException:
-            self._in_flight.release()
-            raise
+            await self._in_flight.acquire()
+            if lane.earliest(now := anyio.current_time()) <= now:
+                return lane.start(now)
+            self._in_flight.release()  # held meanwhile: nobody waits for the pace with a place others could use
 
 
 async def _sleep_until_due(lane: _Lane) -> None:

@@ -6,16 +6,15 @@ sees, so that neither its log line nor `response.request` nor an exception holds
 raise is replaced here, with their frames, because a traceback that shows locals would show the signed URL.
 """
 
-import email.utils
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from aidge_async._core import gateway, signing
+from aidge_async._core import gateway, retry, signing
 from aidge_async._core.call import Call, Content, Phase, Reply, TransportError
 from aidge_async._io.connections import FreeList, environment_proxy, one_connection
 from aidge_async.config import Deadlines, Settings
@@ -37,14 +36,27 @@ _HEADERS: Final = {"accept": "application/json", "accept-encoding": "identity", 
 
 
 class _Body(httpx.AsyncByteStream):
-    """A call's content, encoded piece by piece while it is sent."""
+    """
+    A call's content, encoded piece by piece while it is sent.
+
+    No generator: a lost connection leaves the rest unread, and trio warns of each async generator left so.
+    """
 
     def __init__(self, content: Content) -> None:
         self._content = content
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._content.chunks():
-            yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Chunks(self._content.chunks())
+
+
+class _Chunks(AsyncIterator[bytes]):
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+
+    async def __anext__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        raise StopAsyncIteration
 
 
 class _Progress:
@@ -139,14 +151,15 @@ class HttpTransport:
         try:
             response = await self._client.send(self._request(call, progress))
         except Exception as exc:  # noqa: BLE001  the boundary: whatever any transport raises has one meaning above
-            raise TransportError(progress.phase(exc), _reason(exc)) from _without_frames(exc)
-        return Reply(status_code=response.status_code, fields=dict(response.headers), content=response.content)
+            fault = _fault(progress.phase(exc), exc)
+        else:
+            return Reply(status_code=response.status_code, fields=dict(response.headers), content=response.content)
+        raise fault  # out here, so that what was raised below is no context of it
 
     def correct_clock(self, date: str) -> float | None:
         """Sign by the gateway's time from now on; see `ports.Transport`."""
-        try:
-            told = email.utils.parsedate_to_datetime(date).timestamp()
-        except (TypeError, ValueError, IndexError, OverflowError):
+        told = retry.epoch_of(date)
+        if told is None:
             return None
         offset = told - self._clock()
         if abs(offset - self._signer.offset) <= _CLOCK_NOISE:
@@ -160,33 +173,37 @@ class HttpTransport:
 
     def _request(self, call: Call, progress: _Progress) -> httpx.Request:
         headers = {gateway.TRIAL_HEADER: "true"} if call.trial else {}
-        content = None
         if call.content is not None:
             headers |= {"content-type": "application/json", "content-length": str(call.content.size_bytes)}
-            content = _Body(call.content)
-        return self._client.build_request(
+        request = self._client.build_request(
             call.method,
             call.path,
             params=call.query or None,
             headers=headers,
-            content=content,
             timeout=self._timeouts[call.kind],
             extensions={"trace": progress},
         )
+        if call.content is not None:
+            request.stream = _Body(call.content)  # as content= it would be wrapped in a generator
+        return request
 
 
-def _reason(exc: Exception) -> str:
-    """Return a foreign error in a few words; httpx's texts hold no URL, and an empty one says at least its class."""
-    return f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
+def _fault(phase: Phase, exc: Exception) -> TransportError:
+    """
+    Return what a foreign error means, with it as the cause but without the frames, whose locals hold the signed URL.
 
-
-def _without_frames(exc: BaseException) -> BaseException:
-    """Return *exc* with its chain but without the frames of the layers below, whose locals hold the signed URL."""
-    link: BaseException | None = exc
-    while link is not None:
+    An error that holds the URL itself (httpx's own never do, one of a user's transport may) is named by its class only.
+    """
+    links: list[BaseException] = [exc]
+    for link in links:
         link.__traceback__ = None
-        link = link.__cause__ or link.__context__
-    return exc
+        near = (link.__cause__, link.__context__, *getattr(link, "exceptions", ()))
+        links += [other for other in near if other is not None and all(other is not known for known in links)]
+    if any("sign=" in f"{link} {link!r} {vars(link)}" for link in links):
+        return TransportError(phase, type(exc).__name__)
+    fault = TransportError(phase, f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)
+    fault.__cause__ = exc
+    return fault
 
 
 def _free_list(settings: Settings, proxy: str | None, ssl_context: ssl.SSLContext | None) -> FreeList:

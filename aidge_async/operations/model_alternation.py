@@ -196,11 +196,10 @@ class ModelAlternation(TaskRequest[GeneratedImages]):
 
 def _read_result(data: Mapping[str, Any], facts: TaskFacts) -> GeneratedImages | None:
     """Read `data.taskResult`; the field table and the sample name the link differently, so all names are taken."""
-    rows = codec.read_json_text(data.get("taskResult", data.get("task_result")))
+    found: object = next((data[name] for name in ("taskResult", "task_result", "TaskResult") if data.get(name)), [])
+    rows = codec.read_json_text(found)
     if isinstance(rows, dict):
         rows = [rows]
-    if rows is None:
-        rows = []
     if not isinstance(rows, list):
         raise codec.UnreadableValueError(f"expected a list, got {type(rows).__name__} @ $.data.taskResult")
     images = [image for number, row in enumerate(rows) for image in _read_row(row, f"$.data.taskResult[{number}]")]
@@ -211,16 +210,30 @@ def _read_result(data: Mapping[str, Any], facts: TaskFacts) -> GeneratedImages |
     )
 
 
+_LINK_NAMES: Final = ("url", "imageUrl", "imageUrlList")
+
+
 def _read_row(row: object, path: str) -> list[GeneratedImage]:
     if isinstance(row, str):
         row = {"url": row}
     if not isinstance(row, dict):
         raise codec.UnreadableValueError(f"expected an object, got {type(row).__name__} @ {path}")
-    name = next((name for name in ("url", "imageUrl", "imageUrlList") if row.get(name)), "url")
-    links = codec.read_json_text(row.get(name))
+    known = [name for name in _LINK_NAMES if name in row]
+    if not known:
+        raise codec.UnreadableValueError(f"expected one of {', '.join(_LINK_NAMES)} @ {path}")
+    links = codec.read_json_text(next((row[name] for name in known if row[name]), []))
     links = links if isinstance(links, list) else [links]
-    sides = {"width_px": row.get("width"), "height_px": row.get("height")}
-    return [codec.read_value({"url": link, **sides}, GeneratedImage, path) for link in links]
+    sides = {"width_px": _side(row.get("width")), "height_px": _side(row.get("height"))}
+    # An empty link is a picture that was not made; fewer pictures than asked for are a success with fewer.
+    return [codec.read_value({"url": link, **sides}, GeneratedImage, path) for link in links if link]
+
+
+def _side(value: object) -> int | None:
+    """Return a side's pixels, `None` where it cannot be read: that must not cost a picture that is paid."""
+    try:
+        return codec.read_value(value, int, "$")
+    except codec.UnreadableValueError:
+        return None
 
 
 _NAMES: Final = {

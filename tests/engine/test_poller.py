@@ -9,6 +9,7 @@ import pytest
 from aidge_async import (
     CredentialsError,
     DeadlineError,
+    InvalidInputError,
     Polling,
     ReplyError,
     Running,
@@ -195,3 +196,17 @@ async def test_events_raise_why_polling_was_given_up() -> None:
             _ = [state async for state in handle.events()]
         with pytest.raises(CredentialsError):
             await handle.status()
+
+
+async def test_task_not_yet_known_is_waited_for_a_little() -> None:
+    """A task the query does not know right after its submit is asked after again; an old one is not."""
+    unknown = business("700", "taskId: not found")
+    gateway = ScriptedGateway(queries=[unknown, unknown, finished("task-1")])
+    async with gateway.client(polling=Polling.every(1)) as aidge:
+        assert len(await aidge.run(URL_REQUEST)) == 1
+        gateway.queries = [unknown]
+        began = anyio.current_time()
+        with pytest.raises(InvalidInputError) as caught:
+            await aidge.run(URL_REQUEST)
+        assert 10 <= anyio.current_time() - began <= 13
+    assert caught.value.billable == "yes"
