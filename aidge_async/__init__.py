@@ -7,7 +7,7 @@ Names only; nothing optional is imported here.
 from aidge_async._core.operation import TaskRequest, WireFormat
 from aidge_async._core.outcome import Failed, Running, Succeeded, TaskState
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
-from aidge_async._io.images import read_image
+from aidge_async._io.uploads import read_image
 from aidge_async.client import AidgeClient
 from aidge_async.config import Deadlines, Limits, Polling, Region, Settings
 from aidge_async.errors import (

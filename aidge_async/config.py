@@ -142,7 +142,7 @@ def _wire_format(value: WireFormat | str) -> WireFormat:
         raise SettingsError(f"'wire_format' must be documented or flat (got {value!r}); choose one") from None
 
 
-_HOST: Final = re.compile(r"[\w.\-]+|[0-9a-f:.]+")  # a name, or an IPv6 address
+_HOST: Final = r"[\w.\-]+|[0-9a-f:.]+"  # a name, or an IPv6 address
 
 
 def _base_url(value: str | None) -> str | None:
@@ -155,7 +155,7 @@ def _base_url(value: str | None) -> str | None:
         host, port = "", None
     if (
         not isinstance(value, str)
-        or not _HOST.fullmatch(host)
+        or not re.fullmatch(_HOST, host)
         or parts.scheme not in {"http", "https"}
         or parts.path not in {"", "/"}
         or parts.query

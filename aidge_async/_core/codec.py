@@ -1,30 +1,24 @@
 """
-Values to the wire and back, through one cattrs converter a direction.
+Values to the wire: the calls of an operation, to the byte.
 
-What is written and read is told by an operation's data; no API's own names come in here, and nothing is sent.
+What is written is told by an operation's data; no API's own names come in here, and nothing is sent. The way back is
+`reading.py`'s.
 """
 
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import cattrs
-from cattrs.v import format_exception, transform_error
 
 from aidge_async._core.call import Call, Content
 from aidge_async._core.operation import Dialect, Operation, TaskRequest, WireFormat
 from aidge_async.errors import RequestError
 
-ValueT = TypeVar("ValueT")
-
 # Stands for an image's Base64 while the JSON round it is encoded. It is alphanumeric, as Base64 nearly is, so no level
 # of JSON escapes it, and the text is split where it stood. No field can hold it: its letters are random.
 _MARKER: Final = "aidgeImage7kQ2vX9mZ4tR8wB1nC6yD3sF5hJ0"
-
-
-class UnreadableValueError(Exception):
-    """Raised for a value of an answer that is not of its type; the text names its path: `$.data.taskResult[2].url`."""
 
 
 def write_submit(
@@ -65,30 +59,6 @@ def values_of(request: TaskRequest[Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and name != "image"}
 
 
-def read_value(value: object, kind: type[ValueT], path: str) -> ValueT:
-    """
-    Return *value* as *kind*; text must be text, a whole number may come as text.
-
-    Raises:
-        UnreadableValueError: It is of another shape; the message names the path below *path*.
-    """
-    try:
-        return _reader().structure(value, kind)
-    except (cattrs.BaseValidationError, ValueError, TypeError, KeyError) as exc:
-        faults = transform_error(exc, path=path, format_exception=_fault)
-        raise UnreadableValueError("; ".join(faults[:3])) from exc
-
-
-def read_json_text(value: object) -> object:
-    """Return the value of a JSON text, and anything that is no JSON text unchanged."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-
-
 def _wire_fields(request: TaskRequest[Any], dialect: Dialect, wire_format: WireFormat) -> dict[str, Any]:
     values = values_of(request)
     for name, known in dialect.known_values.items():
@@ -114,36 +84,6 @@ def _around(image: bytes, text: str) -> Content:
 
 def _json(value: Mapping[str, Any] | list[Any]) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _fault(exc: BaseException, kind: type | None) -> str:
-    return str(exc) if isinstance(exc, _ShapeError) else format_exception(exc, kind)
-
-
-class _ShapeError(ValueError):
-    """Raised by the strict hooks, in words that `transform_error` puts a path behind."""
-
-
-def _strict_text(value: object, _: type) -> str:
-    if isinstance(value, str):
-        return value
-    raise _ShapeError(f"expected text, got {type(value).__name__}")
-
-
-def _whole_number(value: object, _: type) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:  # noqa: PLR2004  pixels
-        return int(value)
-    raise _ShapeError(f"expected a whole number, got {str(value)[:40]!r}")
-
-
-@functools.cache
-def _reader() -> cattrs.Converter:
-    converter = cattrs.Converter()
-    converter.register_structure_hook(str, _strict_text)
-    converter.register_structure_hook(int, _whole_number)
-    return converter
 
 
 @functools.cache

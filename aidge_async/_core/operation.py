@@ -35,7 +35,7 @@ class TaskRequest(Generic[ResultT_co]):
     __slots__ = ()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Dialect:
     """
     Say how a request of one API is written in one wire format.
@@ -57,7 +57,7 @@ class Dialect:
     known_values: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class TaskFacts:
     """Hold what is known of a task beside its result, for the result to carry."""
 
@@ -70,7 +70,7 @@ class TaskFacts:
 ReadResult: TypeAlias = Callable[[Mapping[str, Any], TaskFacts], ResultT_co | None]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Operation(Generic[ResultT_co]):
     """
     Describe one asynchronous API of the gateway.
@@ -86,7 +86,7 @@ class Operation(Generic[ResultT_co]):
         image_of: What a request gives as its image: a file, bytes or a URL.
         picture_count: How many pictures a request buys.
         read_result: Turns the `data` of a succeeded query into the result, `None` where there is none in it; raises
-            `codec.UnreadableValueError`.
+            `reading.UnreadableValueError`.
     """
 
     name: str

@@ -14,7 +14,7 @@ import anyio.abc
 import attrs
 
 from aidge_async import events
-from aidge_async._core import codec, envelope, retry
+from aidge_async._core import codec, envelope, reading, retry
 from aidge_async._core.call import Phase, TransportError
 from aidge_async._core.envelope import Completed, Unreadable
 from aidge_async._core.operation import Operation, ResultT_co, TaskFacts
@@ -150,7 +150,7 @@ class Poller(Generic[ResultT_co]):
         )
         try:
             result = self._operation.read_result(answer.data, facts)
-        except codec.UnreadableValueError as exc:
+        except reading.UnreadableValueError as exc:
             unreadable = Unreadable(
                 reason=f"its result is malformed: {exc}", status_code=200, request_id=answer.request_id
             )

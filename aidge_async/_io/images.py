@@ -6,10 +6,7 @@ changes meanwhile changes nothing.
 """
 
 import stat
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
-from typing import Any, Protocol
 
 import anyio.to_thread
 import attrs
@@ -36,14 +33,6 @@ class PreparedImage:
     content: str | bytes = attrs.field(repr=False)
     name: str = ""
     warnings: tuple[str, ...] = ()
-
-
-class _SyncReader(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class _AsyncReader(Protocol):
-    async def read(self, size: int, /) -> bytes: ...
 
 
 async def prepare_image(image: Path | bytes | str) -> PreparedImage:
@@ -82,51 +71,3 @@ def _from_file(path: Path) -> PreparedImage:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
         raise RequestError(f"'{path}' cannot be read ({reason}); pass the path of a readable picture") from exc
     return _from_bytes(content, path.name, path.stem)
-
-
-async def read_image(
-    stream: _SyncReader | _AsyncReader | AsyncIterable[bytes] | Iterable[bytes],
-    *,
-    limit: int = gateway.IMAGE_MOST_BYTES_LENIENT,
-) -> bytes:
-    """
-    Read an upload into bytes that `ModelAlternation(image=…)` takes, and no further than *limit*.
-
-    Args:
-        stream: An object with a `read(size)` method, plain (called in the event loop, so in memory already) or async
-            as an upload of Starlette's; or an iterable or async iterable of bytes.
-        limit: Most bytes to read; the gateway takes 4 MB.
-
-    Raises:
-        RequestError: The stream holds more than *limit*, or does not give bytes.
-    """
-    pieces = bytearray()
-    async with aclosing(_pieces(stream)) as found:
-        async for piece in found:
-            if not isinstance(piece, (bytes, bytearray, memoryview)):
-                raise RequestError(f"'stream' must give bytes (got {type(piece).__name__}); open files in binary mode")
-            pieces += piece
-            if len(pieces) > limit:
-                raise RequestError(
-                    f"'stream' holds more than {limit:,} bytes; the gateway takes at most 4 MB: save it smaller"
-                )
-    return bytes(pieces)
-
-
-async def _pieces(stream: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401  four kinds of stream, told apart here
-    if hasattr(stream, "read"):
-        while True:
-            piece = stream.read(64 * 1024)
-            piece = await piece if hasattr(piece, "__await__") else piece
-            if not piece:
-                return
-            yield piece
-    elif hasattr(stream, "__aiter__"):
-        async with AsyncExitStack() as stack:
-            if isinstance(stream, AsyncGenerator):
-                stack.push_async_callback(stream.aclose)  # who passes request.stream() has no name to close it by
-            async for piece in stream:
-                yield piece
-    else:
-        for piece in stream:
-            yield piece

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from aidge_async._core import codec, gateway
+from aidge_async._core import gateway, reading
 from aidge_async._core.operation import Dialect, Operation, TaskFacts, TaskRequest, WireFormat
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages, masked_link
 from aidge_async.errors import RequestError
@@ -197,11 +197,11 @@ class ModelAlternation(TaskRequest[GeneratedImages]):
 def _read_result(data: Mapping[str, Any], facts: TaskFacts) -> GeneratedImages | None:
     """Read `data.taskResult`; the field table and the sample name the link differently, so all names are taken."""
     found: object = next((data[name] for name in ("taskResult", "task_result", "TaskResult") if data.get(name)), [])
-    rows = codec.read_json_text(found)
+    rows = reading.read_json_text(found)
     if isinstance(rows, dict):
         rows = [rows]
     if not isinstance(rows, list):
-        raise codec.UnreadableValueError(f"expected a list, got {type(rows).__name__} @ $.data.taskResult")
+        raise reading.UnreadableValueError(f"expected a list, got {type(rows).__name__} @ $.data.taskResult")
     images = [image for number, row in enumerate(rows) for image in _read_row(row, f"$.data.taskResult[{number}]")]
     if not images:
         return None
@@ -217,22 +217,22 @@ def _read_row(row: object, path: str) -> list[GeneratedImage]:
     if isinstance(row, str):
         row = {"url": row}
     if not isinstance(row, dict):
-        raise codec.UnreadableValueError(f"expected an object, got {type(row).__name__} @ {path}")
+        raise reading.UnreadableValueError(f"expected an object, got {type(row).__name__} @ {path}")
     known = [name for name in _LINK_NAMES if name in row]
     if not known:
-        raise codec.UnreadableValueError(f"expected one of {', '.join(_LINK_NAMES)} @ {path}")
-    links = codec.read_json_text(next((row[name] for name in known if row[name]), []))
+        raise reading.UnreadableValueError(f"expected one of {', '.join(_LINK_NAMES)} @ {path}")
+    links = reading.read_json_text(next((row[name] for name in known if row[name]), []))
     links = links if isinstance(links, list) else [links]
     sides = {"width_px": _side(row.get("width")), "height_px": _side(row.get("height"))}
     # An empty link is a picture that was not made; fewer pictures than asked for are a success with fewer.
-    return [codec.read_value({"url": link, **sides}, GeneratedImage, path) for link in links if link]
+    return [reading.read_value({"url": link, **sides}, GeneratedImage, path) for link in links if link]
 
 
 def _side(value: object) -> int | None:
     """Return a side's pixels, `None` where it cannot be read: that must not cost a picture that is paid."""
     try:
-        return codec.read_value(value, int, "$")
-    except codec.UnreadableValueError:
+        return reading.read_value(value, int, "$")
+    except reading.UnreadableValueError:
         return None
 
 

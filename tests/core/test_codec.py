@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aidge_async._core import codec
+from aidge_async._core import codec, reading
 from aidge_async._core.call import CHUNK_BYTES, Call, Content, Phase, Reply, TransportError
-from aidge_async._core.codec import UnreadableValueError
 from aidge_async._core.operation import Operation, TaskFacts, WireFormat
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
+from aidge_async._core.reading import UnreadableValueError
 from aidge_async.errors import RequestError
 from aidge_async.operations.model_alternation import MODEL_ALTERNATION, Age, Background, Gender, ModelAlternation
 
@@ -273,21 +273,21 @@ def test_reading_a_result_raises_nothing_foreign(rows: Any) -> None:
 @pytest.mark.parametrize(("value", "expected"), [(7, 7), ("7", 7), ("000000007", 7)])
 def test_whole_number_may_come_as_text(value: object, expected: int) -> None:
     """As this gateway family writes them."""
-    assert codec.read_value(value, int, "$") == expected
+    assert reading.read_value(value, int, "$") == expected
 
 
 @pytest.mark.parametrize("value", [True, 7.0, "7.0", "-7", "", "\u0667", "1234567890", None, [7]])
 def test_whole_number_is_nothing_else(value: object) -> None:
     """Neither truth values nor fractions nor other digits."""
     with pytest.raises(UnreadableValueError, match=r"expected a whole number, got .* @ \$"):
-        codec.read_value(value, int, "$")
+        reading.read_value(value, int, "$")
 
 
 def test_json_text_that_is_none_stays_as_it_is() -> None:
     """Links are no JSON, and a bottomless text is left alone."""
-    assert codec.read_json_text("http://x") == "http://x"
-    assert codec.read_json_text("[" * 100_000) == "[" * 100_000
-    assert codec.read_json_text(5) == 5
+    assert reading.read_json_text("http://x") == "http://x"
+    assert reading.read_json_text("[" * 100_000) == "[" * 100_000
+    assert reading.read_json_text(5) == 5
 
 
 def test_values_show_no_bytes() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from aidge_async import errors
 from aidge_async._core.call import Phase, TransportError
-from aidge_async._core.codec import UnreadableValueError
+from aidge_async._core.reading import UnreadableValueError
 from aidge_async._core.signing import Secret
 from aidge_async.errors import AidgeError
 

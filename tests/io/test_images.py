@@ -9,10 +9,11 @@ from typing import Any
 import anyio
 import pytest
 
+from aidge_async import read_image
 from aidge_async._core import gateway
 from aidge_async._core.image import look_at
 from aidge_async._io import images
-from aidge_async._io.images import PreparedImage, prepare_image, read_image
+from aidge_async._io.images import PreparedImage, prepare_image
 from aidge_async.errors import RequestError
 from tests.conftest import draw_photo
 
