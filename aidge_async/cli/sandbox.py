@@ -19,6 +19,10 @@ from aidge_async.cli.output import write_result
 from aidge_async.sandbox import SandboxError, SandboxSettings
 
 _DEFAULTS: Final = SandboxSettings()
+_FAULT_HELP: Final = (
+    "A fault to make, as CALLS:KIND,FIELD=VALUE...; may be repeated. For instance "
+    "'submit:accept_then_drop,probability=0.2,seed=7' or 'query:status,status=502,next=3'."
+)
 
 
 def sandbox(
@@ -38,6 +42,10 @@ def sandbox(
     quota: Annotated[int | None, Parameter(help="Pictures the account may still take.")] = None,
     trial_quota: Annotated[int | None, Parameter(help="The same on the trial quota.")] = None,
     submit_shape: Annotated[Literal["documented", "flat"], Parameter(help="The dialect it takes.")] = "documented",
+    fault: Annotated[
+        list[str] | None,
+        Parameter(negative=(), show_default=False, help=_FAULT_HELP),
+    ] = None,
     certfile: Annotated[str | None, Parameter(help="PEM file with a certificate, for https.")] = None,
     keyfile: Annotated[str | None, Parameter(help="PEM file with its key.")] = None,
     debug: Debug = False,  # noqa: ARG001  the boundary reads it
@@ -48,7 +56,13 @@ def sandbox(
     When it is ready it prints one JSON line: url, key_name, key_secret. Ctrl-C ends it. Limits left out are none.
     """
     with needs_sandbox():
+        from aidge_async.sandbox.fault_reading import read_wishes
         from aidge_async.sandbox.server import serve
+    for line in fault or ():
+        try:
+            read_wishes([line])
+        except SandboxError as exc:
+            raise UsageError(f"--fault {line}: {exc}") from None
     try:
         settings = SandboxSettings(
             key_name=key_name,
@@ -63,7 +77,9 @@ def sandbox(
             trial_quota=trial_quota,
             submit_shape=submit_shape,
         )
-        serve(settings, host=host, port=port, certfile=certfile, keyfile=keyfile, announce=_announce)
+        serve(
+            settings, host=host, port=port, certfile=certfile, keyfile=keyfile, faults=fault or (), announce=_announce
+        )
     except SandboxError as exc:
         raise UsageError(_as_typed(str(exc))) from None
     return Exit.GOOD

@@ -6,6 +6,7 @@ see the client's codec: an emulator that shares the encoder agrees with each of 
 imported by its users from `aidge_async.sandbox.server`, so that the settings can be read without the extra `sandbox`.
 """
 
-from aidge_async.sandbox.settings import SandboxError, SandboxSettings
+from aidge_async.sandbox.checks import SandboxError
+from aidge_async.sandbox.settings import SandboxSettings
 
 __all__ = ["SandboxError", "SandboxSettings"]

@@ -6,7 +6,6 @@ socket; only drawing needs a thread.
 """
 
 from collections.abc import Collection
-from email.utils import formatdate
 from typing import Final
 
 from starlette.applications import Starlette
@@ -17,9 +16,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aidge_async._core import gateway
+from aidge_async.sandbox.answers import marks
+from aidge_async.sandbox.calls import clock_offset
 from aidge_async.sandbox.control import control_routes
 from aidge_async.sandbox.front import Front
 from aidge_async.sandbox.gallery import Gallery
+from aidge_async.sandbox.mischief import Mischief
 from aidge_async.sandbox.objects import OBJECTS_PATH
 from aidge_async.sandbox.world import World
 
@@ -33,6 +35,7 @@ Emulated:      POST      {gateway.PATH_PREFIX}{gateway.MODEL_ALTERNATION_SUBMIT_
                POST|GET  {gateway.PATH_PREFIX}{gateway.MODEL_ALTERNATION_QUERY_PATH}
 Control plane: GET /_sandbox/health, /_sandbox/ledger, /_sandbox/statistics
                POST /_sandbox/settings, /_sandbox/reset
+               GET, POST, DELETE /_sandbox/faults
 """
 
 
@@ -48,9 +51,8 @@ class Marks:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                date = formatdate(self._world.wall(), usegmt=True).encode()
-                marks = [(b"date", date), (b"server", b"aidge-async-sandbox"), (b"x-aidge-sandbox", b"1")]
-                message = {**message, "headers": [*message["headers"], *marks]}
+                added = marks(self._world.wall() + clock_offset(scope))
+                message = {**message, "headers": [*message["headers"], *added]}
             await send(message)
 
         await self._app(scope, receive, marked)
@@ -72,7 +74,7 @@ def make_app(world: World, *, control_hosts: Collection[str] | None = None) -> S
             *control_routes(world, hosts=control_hosts),
             Route("/", _welcome),
         ],
-        middleware=[Middleware(Marks, world=world)],
+        middleware=[Middleware(Mischief, world=world), Middleware(Marks, world=world)],
         exception_handlers={404: _not_found},
     )
 

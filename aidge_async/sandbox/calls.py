@@ -6,7 +6,7 @@ Nothing of what a call means is known here; its content is read in pieces and bo
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 from starlette.datastructures import Headers
@@ -14,11 +14,22 @@ from starlette.types import Receive, Scope
 
 from aidge_async._core import gateway
 from aidge_async.sandbox.contents import FORM_TYPE, JSON_TYPE, UnreadableError, media_type, read_form
+from aidge_async.sandbox.objects import OBJECTS_PATH
 
 # The heaviest call that makes sense, 4 MiB as Base64 as a form with its '+' and '/' escaped, is just under 6 MiB.
 CONTENT_MOST_BYTES: Final = 8 * 1024 * 1024
 # Past the bound a content is read on and thrown away, so that the caller reads the 413 and not a reset connection.
 _DRAINED_MOST_BYTES: Final = 32 * 1024 * 1024
+
+# The key in `scope["extensions"]` of the seconds by which a fault has set the gateway's clock off.
+CLOCK_EXTENSION: Final = "aidge_async.sandbox.clock"
+
+CallKind = Literal["submit", "query", "object", "other"]
+CALL_KINDS: Final[tuple[CallKind, ...]] = ("submit", "query", "object", "other")
+_KINDS_OF_APIS: Final[Mapping[str, CallKind]] = {
+    gateway.MODEL_ALTERNATION_SUBMIT_PATH: "submit",
+    gateway.MODEL_ALTERNATION_QUERY_PATH: "query",
+}
 
 _HOST: Final = re.compile(r"(?P<name>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -47,6 +58,7 @@ class Call:
         path: API path without `/rest`.
         query: The query string's fields.
         origin: Scheme, host and port by which the caller reached us.
+        clock_offset: Seconds by which a fault has set the gateway's clock off for this call.
         content_length: As announced; `None` where it is not.
     """
 
@@ -58,6 +70,17 @@ class Call:
     content_length: int | None
     trial: bool
     origin: str
+    clock_offset: float
+
+
+def kind_of_api(path: str) -> CallKind:
+    """Return what kind of call goes to an API *path*, without `/rest`; every picture's path is an `object`."""
+    return "object" if path.startswith(OBJECTS_PATH + "/") else _KINDS_OF_APIS.get(path, "other")
+
+
+def clock_offset(scope: Scope) -> float:
+    """Return the seconds by which a fault has set the gateway's clock off for this call."""
+    return float(scope.get("extensions", {}).get(CLOCK_EXTENSION, 0.0))
 
 
 def host_name(field: str) -> str | None:
@@ -100,6 +123,7 @@ def read_call(scope: Scope) -> Call:
         content_length=int(length) if length.isdecimal() else None,
         trial=headers.get(gateway.TRIAL_HEADER, "").strip().lower() == "true",
         origin=_origin(scope, headers),
+        clock_offset=clock_offset(scope),
     )
 
 

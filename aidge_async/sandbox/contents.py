@@ -109,6 +109,21 @@ def read_fields(content_type: str, content: bytes) -> Fields:
     return fields
 
 
+def read_list(content: bytes) -> list[Fields]:
+    """
+    Return the objects of a JSON content that is one, or a list of them.
+
+    Raises:
+        UnreadableError: The content is neither.
+    """
+    value = read_json(_text(content))
+    listed: list[object] = value if isinstance(value, list) else [value]
+    objects: list[Fields] = [element for element in listed if isinstance(element, dict)]
+    if len(objects) < len(listed):
+        raise UnreadableError("it is JSON, but neither an object nor a list of objects")
+    return objects
+
+
 def as_text(value: object) -> str:
     """Return a field as the text under which the classic signature covers it."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from aidge_async.sandbox.calls import host_name
-from aidge_async.sandbox.contents import UnreadableError, read_fields
+from aidge_async.sandbox.checks import SandboxError
+from aidge_async.sandbox.contents import UnreadableError, read_fields, read_list
 from aidge_async.sandbox.fetching import is_loopback
-from aidge_async.sandbox.settings import CHANGEABLE, SandboxError
+from aidge_async.sandbox.settings import CHANGEABLE
 from aidge_async.sandbox.world import World
 
 CONTROL_PATH: Final = "/_sandbox"
@@ -50,10 +51,11 @@ def control_routes(world: World, *, hosts: Collection[str] | None) -> list[Route
         ("GET", "statistics", _statistics),
         ("POST", "settings", _settings),
         ("POST", "reset", _reset),
+        ("GET POST DELETE", "faults", _faults),
     )
     return [
-        Route(f"{CONTROL_PATH}/{name}", partial(_guarded, world, hosts, endpoint), methods=[method])
-        for method, name, endpoint in table
+        Route(f"{CONTROL_PATH}/{name}", partial(_guarded, world, hosts, endpoint), methods=methods.split())
+        for methods, name, endpoint in table
     ]
 
 
@@ -75,17 +77,14 @@ def _check_caller(request: Request, hosts: Collection[str] | None) -> None:
         raise ControlError(403, "the control plane does not answer web pages")
 
 
-async def _content(request: Request) -> Mapping[str, object]:
+async def _content(request: Request) -> bytes:
     content = bytearray()
     async for chunk in request.stream():  # to its end, whatever its weight: trio complains of what is left standing
         if len(content) <= _MOST_CONTENT_BYTES:
             content += chunk
     if len(content) > _MOST_CONTENT_BYTES:
-        raise ControlError(413, f"settings take at most {_MOST_CONTENT_BYTES} bytes")
-    try:
-        return read_fields("application/json", bytes(content))
-    except UnreadableError as error:
-        raise ControlError(400, f"settings come as one JSON object, but {error}") from None
+        raise ControlError(413, f"settings and faults take at most {_MOST_CONTENT_BYTES} bytes")
+    return bytes(content)
 
 
 def _in_force(world: World) -> Answer:
@@ -106,7 +105,9 @@ async def _statistics(world: World, _: Request) -> Answer:
 
 async def _settings(world: World, request: Request) -> Answer:
     try:
-        world.reconfigure(await _content(request))
+        world.reconfigure(read_fields("application/json", await _content(request)))
+    except UnreadableError as error:
+        raise ControlError(400, f"settings come as one JSON object, but {error}") from None
     except SandboxError as error:
         raise ControlError(400, str(error)) from None
     return {"settings": _in_force(world)}
@@ -115,3 +116,20 @@ async def _settings(world: World, request: Request) -> Answer:
 async def _reset(world: World, _: Request) -> Answer:
     world.reset()
     return {"settings": _in_force(world)}
+
+
+async def _faults(world: World, request: Request) -> Answer:
+    if request.method == "POST":
+        await _add_faults(world, request)
+    elif request.method == "DELETE":
+        world.faults.clear()
+    return {"faults": [rule.as_json() for rule in world.faults.list()]}
+
+
+async def _add_faults(world: World, request: Request) -> None:
+    try:
+        world.faults.add(*read_list(await _content(request)))
+    except UnreadableError as error:
+        raise ControlError(400, f"faults come as a JSON object or a list of them, but {error}") from None
+    except SandboxError as error:
+        raise ControlError(422, str(error)) from None

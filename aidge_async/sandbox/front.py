@@ -47,10 +47,9 @@ class Front:
         self._gallery = gallery
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count, judge and answer one call."""
+        """Judge and answer one call, and count the answer."""
         path = scope["path"].removeprefix(gateway.PATH_PREFIX)
         tally = self._world.tally
-        tally.arrive(path, self._world.monotonic())
         try:
             reply = await self._answer(scope, receive)
         except CallerGoneError:
@@ -86,7 +85,7 @@ class Front:
             path=call.path,
             business=_as_signed(call, content),
             account=self._world.account,
-            now_ms=int(self._world.wall() * 1000),
+            now_ms=int((self._world.wall() + call.clock_offset) * 1000),
         )
         if refusal:
             request_id = self._world.next_request_id()

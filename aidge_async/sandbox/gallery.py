@@ -30,7 +30,8 @@ class Gallery:
         self._world = world
         self._drawn = DrawnCache()
         self._drawing: dict[str, anyio.Event] = {}
-        self._limiter = anyio.CapacityLimiter(_DRAWN_AT_ONCE)
+        # Made by the loop that draws: who makes the application may run on another one.
+        self._limiter: anyio.CapacityLimiter | None = None
 
     def pictures(self, task: Task, *, origin: str) -> list[Picture]:
         """Return links to the pictures of a finished task; nothing is drawn for that."""
@@ -83,6 +84,7 @@ class Gallery:
                 continue
             done = self._drawing[task.task_id] = anyio.Event()
             try:
+                self._limiter = self._limiter or anyio.CapacityLimiter(_DRAWN_AT_ONCE)
                 async with self._limiter:
                     pictures = await anyio.to_thread.run_sync(self._draw_now, task, abandon_on_cancel=True)
                 self._drawn.put(task.task_id, pictures)

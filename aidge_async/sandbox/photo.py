@@ -8,6 +8,8 @@ of Pillow can be reached from outside. The client reads headers with another lib
 import base64
 import binascii
 import io
+import threading
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -39,6 +41,7 @@ _OTHERS: Final = (
     (b"{", "JSON"),
 )
 _LONGEST: Final = 6  # 3000 to 512, the longest that is inside in every reading, is 5.9
+_QUIET: Final = threading.Lock()  # the filters of `warnings` belong to the whole process
 _ORIENTATION_TAG: Final = 0x0112  # Exif 2.32, 4.6.4
 _TURNED: Final = range(5, 9)  # orientations in which width and height trade places
 
@@ -113,7 +116,9 @@ def open_photo(content: bytes) -> ImageFile.ImageFile:
     if name is None:
         raise PhotoError(f"must be {', '.join(gateway.IMAGE_FORMATS)} by its content (got {_guess(content)})")
     try:
-        return _READERS[name](io.BytesIO(content))
+        with _QUIET, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of damaged EXIF blocks; the picture is none the worse
+            return _READERS[name](io.BytesIO(content))
     except Exception as error:  # noqa: BLE001  on hostile bytes Pillow's readers raise classes without a common root
         raise PhotoError(f"is a damaged {name}: its header cannot be read ({type(error).__name__})") from None
 
@@ -174,8 +179,10 @@ def orientation_of(opened: Image.Image) -> int:
         return 1
     exif = Image.Exif()
     try:
-        exif.load(content)
-        value = exif.get(_ORIENTATION_TAG, 1)
+        with _QUIET, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exif.load(content)
+            value = exif.get(_ORIENTATION_TAG, 1)
     except Exception:  # noqa: BLE001  a damaged EXIF block says nothing; it must not stop a good picture
         return 1
     return value if value in range(1, 9) else 1

@@ -15,6 +15,7 @@ from aidge_async.sandbox.calls import HttpRefusalError
 from aidge_async.sandbox.submission import FLAT, Dialect
 
 CALLERS_FAULT: Final = "ISV"
+BLAMES: Final = (CALLERS_FAULT, "ISP", "SYSTEM")
 
 
 @attrs.frozen(kw_only=True)
@@ -46,9 +47,9 @@ class Picture:
     height_px: int
 
 
-def refused_by_gateway(code: str, message: str, *, request_id: str) -> Reply:
-    """Return a refusal of the first layer; it comes with HTTP 200."""
-    fields: dict[str, object] = {"code": code, "type": CALLERS_FAULT, "message": message, "request_id": request_id}
+def refused_by_gateway(code: str, message: str, *, request_id: str, blame: str = CALLERS_FAULT) -> Reply:
+    """Return a refusal of the first layer; it comes with HTTP 200. *blame* is its `type`: whose fault it is."""
+    fields: dict[str, object] = {"code": code, "type": blame, "message": message, "request_id": request_id}
     return Reply(code=code, fields=fields)
 
 
@@ -82,7 +83,7 @@ def _passed(code: str, message: str, *, data: object, request_id: str) -> Reply:
         "request_id": request_id,
         "requestId": request_id,
         "success": code == gateway.OK,
-        "resCode": int(code),
+        "resCode": int(code) if code.isdecimal() else code,
         "resMessage": message,
         "data": data,
     }

@@ -15,6 +15,7 @@ from aidge_async.sandbox.photo import Photo, PhotoError, decode_base64, look
 from aidge_async.sandbox.submission import DOCUMENTED, FLAT, Dialect, Submission
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}")
+_LONGEST_URL: Final = 8192  # no rule of the page; every task keeps its URL, so there has to be one
 _FLAGS: Final = {"true": True, "false": False}
 
 
@@ -180,12 +181,13 @@ class _Reading:
 
     def _url(self, value: object) -> str | None:
         try:
-            parts = urlsplit(value if isinstance(value, str) else "")
+            parts = urlsplit(value if isinstance(value, str) and len(value) <= _LONGEST_URL else "")
             if parts.scheme in ("http", "https") and parts.hostname:
                 return str(value)
         except ValueError:
             pass
-        self._complain("imageUrl", f"must be an absolute http(s) URL (got {shown(value)})")
+        rule = f"must be an absolute http(s) URL of at most {_LONGEST_URL} characters"
+        self._complain("imageUrl", f"{rule} (got {shown(value)})")
         return None
 
     def _base64(self, value: object) -> tuple[bytes | None, Photo | None]:

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from functools import partial
 from typing import Final
@@ -23,34 +23,46 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from aidge_async.sandbox.app import make_app
-from aidge_async.sandbox.settings import SandboxError, SandboxSettings
+from aidge_async.sandbox.checks import SandboxError
+from aidge_async.sandbox.fault_reading import Wish
+from aidge_async.sandbox.settings import SandboxSettings
+from aidge_async.sandbox.wire import WIRE_EXTENSION, SocketWire
 from aidge_async.sandbox.world import World
-
-TRANSPORT_EXTENSION: Final = "aidge_async.sandbox.transport"
 
 # Seconds that an idle connection is kept, as nginx does by default; uvicorn's 5 would reset many a client's next call.
 _KEEP_ALIVE: Final = 75
-# Seconds that answers under way are given at the end.
-_GRACE: Final = 0.1
+# Seconds that answers under way are given at each of the three steps of the end.
+_GRACE: Final = 0.05
 _BACKLOG: Final = 2048  # a thousand connections opened in one tick must all be taken
 _LAST_PORT: Final = 65_535
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared with, never bound by itself
 
 
-class TransportInScope(H11Protocol):
-    """Speak HTTP, and hand the connection's transport to the application, where faults below HTTP are made."""
+class WireInScope(H11Protocol):
+    """Speak HTTP, and hand the connection to the application, where faults below HTTP are made."""
+
+    _wire: SocketWire
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the parent
         """Begin a connection."""
         super().connection_made(transport)
-        self.app = partial(_with_transport, self.app, transport)
+        self._wire = SocketWire(transport)
+        self.app = partial(_with_wire, self.app, self._wire)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End it; only now does uvicorn expect no answer any more."""
+        super().connection_lost(exc)
+        self._wire.lost()
 
 
-async def _with_transport(
-    app: ASGIApp, transport: asyncio.Transport, scope: Scope, receive: Receive, send: Send
-) -> None:
-    scope.setdefault("extensions", {})[TRANSPORT_EXTENSION] = transport
-    await app(scope, receive, send)
+async def _with_wire(app: ASGIApp, wire: SocketWire, scope: Scope, receive: Receive, send: Send) -> None:
+    scope.setdefault("extensions", {})[WIRE_EXTENSION] = wire
+    try:
+        await app(scope, receive, send)
+    except asyncio.CancelledError:
+        # Only the server's end cancels a call, with its connection gone and its task over: passed on, uvicorn would
+        # log it as a failure of the application.
+        wire.transport.abort()
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +74,8 @@ class RunningSandbox:
         url: Base URL, without a trailing slash.
         key_name: The made-up key that it knows.
         key_secret: Its made-up secret.
-        world: Its state. It lives on the server's thread: read it; change it through the control plane.
+        world: Its state. It lives on the server's thread: read it; change it through the control plane. Its `faults`
+            may be changed from any thread.
     """
 
     url: str
@@ -83,6 +96,7 @@ def running_sandbox(
     port: int = 0,
     certfile: str | None = None,
     keyfile: str | None = None,
+    faults: Iterable[Wish] = (),
 ) -> Iterator[RunningSandbox]:
     """
     Run a sandbox in a thread of its own while the block lasts.
@@ -93,11 +107,13 @@ def running_sandbox(
         port: Port to bind; 0 takes a free one.
         certfile: PEM file with the certificate, for https.
         keyfile: PEM file with its key, where it is not in *certfile*.
+        faults: The rules of faults at the start, as `sandbox/faults.py` has them.
 
     Raises:
-        SandboxError: The address cannot be bound, or the certificate cannot be used.
+        SandboxError: The address cannot be bound, or a certificate or a fault cannot be used.
     """
-    prepared = _prepared(settings, host=host, port=port, certfile=certfile, keyfile=keyfile)
+    world = World(settings, faults=faults)
+    prepared = _prepared(world, host=host, port=port, certfile=certfile, keyfile=keyfile)
     with prepared as (running, listener, config), _in_thread(config, listener):
         yield running
 
@@ -109,6 +125,7 @@ def serve(
     port: int = 0,
     certfile: str | None = None,
     keyfile: str | None = None,
+    faults: Iterable[Wish] = (),
     announce: Callable[[dict[str, str]], None],
 ) -> None:
     """
@@ -120,12 +137,14 @@ def serve(
         port: Port to bind; 0 takes a free one.
         certfile: PEM file with the certificate, for https.
         keyfile: PEM file with its key, where it is not in *certfile*.
+        faults: The rules of faults at the start, as `sandbox/faults.py` has them.
         announce: Called once, with `url`, `key_name` and `key_secret`, when connections are accepted.
 
     Raises:
-        SandboxError: The address cannot be bound, or the certificate cannot be used.
+        SandboxError: The address cannot be bound, or a certificate or a fault cannot be used.
     """
-    with _prepared(settings, host=host, port=port, certfile=certfile, keyfile=keyfile) as (running, listener, config):
+    world = World(settings, faults=faults)
+    with _prepared(world, host=host, port=port, certfile=certfile, keyfile=keyfile) as (running, listener, config):
         stop = _Stop()
         with _until_signal(stop):
             asyncio.run(_serve(config, listener, ready=lambda: announce(running.announcement()), stop=stop))
@@ -194,10 +213,10 @@ def _until_signal(stop: _Stop) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _prepared(
-    settings: SandboxSettings | None, *, host: str, port: int, certfile: str | None, keyfile: str | None
+    world: World, *, host: str, port: int, certfile: str | None, keyfile: str | None
 ) -> Iterator[tuple[RunningSandbox, socket.socket, Config]]:
     with contextlib.ExitStack() as stack:
-        world = stack.enter_context(World(settings))
+        stack.enter_context(world)
         config = _config(world, host=host, certfile=certfile, keyfile=keyfile)
         listener = stack.enter_context(_listener(host, port))
         running = RunningSandbox(
@@ -214,7 +233,7 @@ def _config(world: World, *, host: str, certfile: str | None, keyfile: str | Non
         raise SandboxError(f"'keyfile' needs a 'certfile' beside it (got only {keyfile!r})")
     config = Config(
         make_app(world, control_hosts=frozenset({host})),
-        http=TransportInScope,
+        http=WireInScope,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -264,7 +283,7 @@ def _url(scheme: str, host: str, port: int) -> str:
 async def _serve(config: Config, listener: socket.socket, *, ready: Callable[[], None], stop: _Stop) -> None:
     loop, state = asyncio.get_running_loop(), ServerState()
     server = await loop.create_server(
-        partial(TransportInScope, config, state, {}, loop), sock=listener, ssl=config.ssl, backlog=_BACKLOG
+        partial(WireInScope, config, state, {}, loop), sock=listener, ssl=config.ssl, backlog=_BACKLOG
     )
     ready()
     await stop.wait()
@@ -274,11 +293,18 @@ async def _serve(config: Config, listener: socket.socket, *, ready: Callable[[],
 
 
 async def _hang_up(state: ServerState) -> None:
+    """Let short answers end, tell the rest that nobody waits any more, and cancel what does not hear that."""
     for connection in list(state.connections):
         connection.shutdown()
-    if state.tasks:
-        await asyncio.wait(state.tasks, timeout=_GRACE)
-    for task in list(state.tasks):
-        task.cancel()
+    await _ended(state)
     for connection in list(state.connections):
         connection.transport.abort()
+    await _ended(state)
+    for task in list(state.tasks):
+        task.cancel()
+    await _ended(state)
+
+
+async def _ended(state: ServerState) -> None:
+    if state.tasks:
+        await asyncio.wait(state.tasks, timeout=_GRACE)

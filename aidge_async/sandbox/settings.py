@@ -4,16 +4,15 @@ What the sandbox is told to be: its made-up key, its pace, its limits and its qu
 Values only, checked when they are made. No clock, no HTTP and no state comes in here.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Literal, Self
 
 import attrs
 
+from aidge_async.sandbox.checks import SandboxError, number, refusal, text, whole, whole_number
+
 DEFAULT_KEY_NAME: Final = "sandbox-512345"
 DEFAULT_KEY_SECRET: Final = "made-up-secret-of-the-sandbox"  # noqa: S105  made up, and meant to be read
-
-_Validator = Callable[[object, "attrs.Attribute[Any]", object], None]
 
 # The settings that `POST /_sandbox/settings` may change; the others are what a running sandbox *is*.
 CHANGEABLE: Final = (
@@ -27,47 +26,9 @@ CHANGEABLE: Final = (
 )
 
 
-class SandboxError(Exception):
-    """Raised when the sandbox cannot be what it is told to be. The message is one sentence; correct what it names."""
-
-
-def _refuse(attribute: "attrs.Attribute[Any]", rule: str, value: object) -> SandboxError:
-    return SandboxError(f"'{attribute.name}' must be {rule} (got {value!r})")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _text(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if not isinstance(value, str) or not value or not value.isprintable() or value != value.strip():
-        raise _refuse(attribute, "printable text without white space around it", value)
-
-
-def _number(least: float, most: float, unit: str) -> _Validator:
-    def check(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if not _is_number(value) or not least <= value <= most:  # type: ignore[operator]  # it is a number
-            raise _refuse(attribute, f"a number of {unit} from {least:g} to {most:g}", value)
-
-    return check
-
-
-def _whole(least: int, unit: str) -> _Validator:
-    def check(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-            raise _refuse(attribute, f"a whole number of {unit}, at least {least}, or left out", value)
-
-    return check
-
-
-def _seed(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _refuse(attribute, "a whole number", value)
-
-
 def _shape(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value not in ("documented", "flat", None):
-        raise _refuse(attribute, "'documented', 'flat', or left out to take both", value)
+        raise refusal(attribute, "'documented', 'flat', or left out to take both", value)
 
 
 @attrs.frozen(kw_only=True)
@@ -92,18 +53,18 @@ class SandboxSettings:
         link_lifetime: Seconds for which a result link is valid. An hour: the gateway's own lifetime is not documented.
     """
 
-    key_name: str = attrs.field(default=DEFAULT_KEY_NAME, validator=_text)
-    key_secret: str = attrs.field(default=DEFAULT_KEY_SECRET, validator=_text, repr=False)
-    seed: int = attrs.field(default=0, validator=_seed)
-    duration: float = attrs.field(default=20.0, validator=_number(0, 86_400, "seconds"))
-    spread: float = attrs.field(default=0.35, validator=_number(0, 3, "sigma"))
-    failure_rate: float = attrs.field(default=0.0, validator=_number(0, 1, "tasks in one"))
-    rate_limit: int | None = attrs.field(default=None, validator=_whole(1, "calls a second"))
-    total_rate_limit: int | None = attrs.field(default=None, validator=_whole(1, "calls a second"))
-    quota: int | None = attrs.field(default=None, validator=_whole(0, "pictures"))
-    trial_quota: int | None = attrs.field(default=None, validator=_whole(0, "pictures"))
+    key_name: str = attrs.field(default=DEFAULT_KEY_NAME, validator=text)
+    key_secret: str = attrs.field(default=DEFAULT_KEY_SECRET, validator=text, repr=False)
+    seed: int = attrs.field(default=0, validator=whole_number)
+    duration: float = attrs.field(default=20.0, validator=number(0, 86_400, "seconds"))
+    spread: float = attrs.field(default=0.35, validator=number(0, 3, "sigma"))
+    failure_rate: float = attrs.field(default=0.0, validator=number(0, 1, "tasks in one"))
+    rate_limit: int | None = attrs.field(default=None, validator=whole(1, "calls a second"))
+    total_rate_limit: int | None = attrs.field(default=None, validator=whole(1, "calls a second"))
+    quota: int | None = attrs.field(default=None, validator=whole(0, "pictures"))
+    trial_quota: int | None = attrs.field(default=None, validator=whole(0, "pictures"))
     submit_shape: Literal["documented", "flat"] | None = attrs.field(default="documented", validator=_shape)
-    link_lifetime: float = attrs.field(default=3600.0, validator=_number(0, 31_536_000, "seconds"))
+    link_lifetime: float = attrs.field(default=3600.0, validator=number(0, 31_536_000, "seconds"))
 
     def changed(self, changes: Mapping[str, object]) -> Self:
         """

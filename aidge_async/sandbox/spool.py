@@ -41,7 +41,10 @@ class SourceSpool:
         if name in self._sizes:
             self._sizes.move_to_end(name)
             return name
-        (self._home() / name).write_bytes(content)
+        try:
+            (self._home() / name).write_bytes(content)
+        except OSError:
+            return name  # a full disk costs the picture, for which a stand-in will be drawn, and not the task
         self._sizes[name] = len(content)
         self._total += len(content)
         while self._total > self._most_bytes and len(self._sizes) > 1:
@@ -53,8 +56,8 @@ class SourceSpool:
     def get(self, name: str) -> bytes | None:
         """Return the picture of that *name*, or `None` where it had to give way."""
         try:
-            return (self._home() / name).read_bytes()
-        except FileNotFoundError:
+            return (self._directory / name).read_bytes() if self._directory else None
+        except OSError:
             return None
 
     def close(self) -> None:

@@ -1,12 +1,14 @@
 """
 Counts what came and what was answered, per API path and over all.
 
-Numbers only; which calls count, and when, is decided in `app.py`: at the arrival of the request's head.
+Numbers only; which calls count, and when, is decided in `mischief.py`: at the arrival of the request's head, and again
+when its content has been read to the end. What it was answered with is what the gateway decided, fault or no fault.
 """
 
 from collections import Counter
 from typing import Final
 
+from aidge_async.sandbox.calls import CALL_KINDS
 from aidge_async.sandbox.limits import SlidingSecond
 
 _MOST_PATHS: Final = 100  # whoever probes for paths must not fill the memory
@@ -16,16 +18,24 @@ _OTHER: Final = "(other)"
 class ApiTally:
     """The counts of one API path."""
 
-    __slots__ = ("arrivals", "calls", "codes")
+    __slots__ = ("arrivals", "calls", "codes", "faults", "received")
 
     def __init__(self) -> None:
         self.calls = 0
+        self.received = 0
         self.codes: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
         self.arrivals = SlidingSecond()
 
     def as_json(self) -> dict[str, object]:
         """Return the counts as the control plane shows them."""
-        return {"calls": self.calls, "codes": dict(self.codes), "most_in_a_second": self.arrivals.most}
+        return {
+            "calls": self.calls,
+            "received": self.received,
+            "codes": dict(self.codes),
+            "faults": dict(self.faults),
+            "most_in_a_second": self.arrivals.most,
+        }
 
 
 class Tally:
@@ -33,6 +43,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._apis: dict[str, ApiTally] = {}
+        self._received: Counter[str] = Counter()
         self._arrivals = SlidingSecond()
 
     def arrive(self, path: str, now: float) -> None:
@@ -42,14 +53,25 @@ class Tally:
         api.arrivals.add(now)
         self._arrivals.add(now)
 
+    def receive(self, path: str, kind: str) -> None:
+        """Count a call whose content has been read to its end; the pictures' paths are not kept apart."""
+        self._received[kind] += 1
+        if kind != "object":
+            self._api(path).received += 1
+
+    def strike(self, path: str, fault: str) -> None:
+        """Count a call that a fault has struck."""
+        self._api(path).faults[fault] += 1
+
     def answer(self, path: str, code: str) -> None:
-        """Count the code that a call was answered with."""
+        """Count the code that a call was answered with, or would have been."""
         self._api(path).codes[code] += 1
 
     def as_json(self) -> dict[str, object]:
         """Return the counts as the control plane shows them."""
         return {
             "most_in_a_second": self._arrivals.most,
+            "received": {kind: self._received[kind] for kind in CALL_KINDS},
             "apis": {path: api.as_json() for path, api in self._apis.items()},
         }
 

@@ -9,7 +9,7 @@ import hashlib
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Self
 
 import attrs
@@ -17,6 +17,8 @@ import attrs
 from aidge_async._core.signing import Secret
 from aidge_async.sandbox.admission import Account
 from aidge_async.sandbox.commission import Commission, commission
+from aidge_async.sandbox.fault_reading import Wish
+from aidge_async.sandbox.faults import Faults
 from aidge_async.sandbox.limits import SlidingSecond
 from aidge_async.sandbox.photo import Photo
 from aidge_async.sandbox.settings import SandboxSettings
@@ -90,6 +92,7 @@ class World:
         settings: What the sandbox is told to be.
         monotonic: Seconds on a clock that never goes back; durations and limits are measured on it.
         wall: Epoch seconds; signatures, links and the ledger are dated by it.
+        faults: The rules of faults at the start; `world.faults` adds, clears and lists them.
     """
 
     def __init__(
@@ -98,12 +101,14 @@ class World:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        faults: Iterable[Wish] = (),
     ) -> None:
         self.settings = settings or SandboxSettings()
         self.monotonic = monotonic
         self.wall = wall
         self.account = Account(key_name=self.settings.key_name, secret=Secret(self.settings.key_secret))
         self.sources = SourceSpool()
+        self.faults = Faults(faults)
         self._started = self.settings
         self._resets = -1
         self._replies = 0
@@ -123,13 +128,14 @@ class World:
         self.sources.close()
 
     def reset(self) -> None:
-        """Forget tasks and counts and go back to the settings of the start; task ids are never given twice."""
+        """Forget tasks and counts, go back to settings and faults of the start; task ids are never given twice."""
         self.settings = self._started
         self._resets += 1
         self._tasks: dict[str, Task] = {}
         self._admitted: dict[str, SlidingSecond] = {}
         self._admitted_in_all = SlidingSecond()
         self.tally = Tally()
+        self.faults.restart()
         self.sources.close()
 
     def reconfigure(self, changes: Mapping[str, object]) -> None:

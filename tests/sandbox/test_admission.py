@@ -150,3 +150,12 @@ async def test_root_says_that_nothing_is_generated(plain: Bench) -> None:
     response = await plain.http.get("/")
     assert response.headers["content-type"].startswith("text/plain")
     assert "It generates nothing" in response.text
+
+
+async def test_unreadable_content_cannot_be_signed(plain: Bench) -> None:
+    """Under the classic signature a content that cannot be read does not match any signature."""
+    settings = plain.world.settings
+    query = sign_classic(QUERY, {}, settings.key_name, settings.key_secret, timestamp=GOLDEN_TIMESTAMP)
+    assert (await plain.http.post(f"/rest{QUERY}", params=query)).json()["resCode"] == 700
+    query["sign"] = sign_classic(SUBMIT, {}, settings.key_name, settings.key_secret)["sign"]
+    assert (await plain.http.post(f"/rest{QUERY}", params=query, content=b"{")).json()["code"] == "IncompleteSignature"

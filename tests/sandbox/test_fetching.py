@@ -3,6 +3,7 @@
 import contextlib
 import http.server
 import io
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -141,3 +142,11 @@ async def test_other_urls_are_never_contacted(plain: Bench, monkeypatch: pytest.
         assert drawn.size == (result["width"], result["height"])
         sizes.append(drawn.size)
     assert sizes[0] == sizes[1]
+
+
+async def test_silence_is_not_waited_for(plain: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loopback server that never answers is given up."""
+    monkeypatch.setattr(fetching, "_PATIENCE", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        answer = await plain.submit(by_url(f"http://127.0.0.1:{silent.getsockname()[1]}/look.jpg"))
+    assert answer["resCode"] == 701

@@ -177,6 +177,16 @@ async def test_head_tells_the_size_alone(plain: Bench) -> None:
     assert head.headers["etag"] == whole.headers["etag"]
 
 
+@pytest.mark.usefixtures("quick")
+async def test_a_task_has_as_many_pictures_as_it_counts(plain: Bench) -> None:
+    """A rightly signed link to a picture beyond the count, or of another format, leads nowhere."""
+    name = urlsplit(await link(plain)).path.removeprefix("/_sandbox/objects/")
+    links = gallery.Gallery(plain.world)._links()
+    for other in (name.replace("/1.", "/2."), name.replace(".jpg", ".png"), name.partition("/")[0]):
+        path = links.path(other, now=plain.clock.wall())
+        assert (await plain.http.get(path)).status_code == 404
+
+
 async def test_nothing_is_drawn_before_it_is_looked_at(plain: Bench, quick: list[Commission]) -> None:
     """Submit and query draw nothing; a task is drawn once, however often its pictures are fetched."""
     results = await finished(plain, count=2)

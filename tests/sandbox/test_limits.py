@@ -80,8 +80,11 @@ async def test_statistics_count_arrivals_and_codes(plain: Bench) -> None:
     await plain.submitted()
     counts = await plain.control("statistics")
     assert counts["most_in_a_second"] == 3
-    assert counts["apis"][QUERY] == {"calls": 3, "codes": {"700": 3}, "most_in_a_second": 3}
-    assert counts["apis"][SUBMIT] == {"calls": 1, "codes": {"200": 1}, "most_in_a_second": 1}
+    assert counts["received"] == {"submit": 1, "query": 3, "object": 0, "other": 0}
+    queries = {"calls": 3, "received": 3, "codes": {"700": 3}, "faults": {}, "most_in_a_second": 3}
+    assert counts["apis"][QUERY] == queries
+    submits = {"calls": 1, "received": 1, "codes": {"200": 1}, "faults": {}, "most_in_a_second": 1}
+    assert counts["apis"][SUBMIT] == submits
 
 
 @pytest.mark.anyio

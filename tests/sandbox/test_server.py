@@ -9,13 +9,17 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 import trustme
 
-from aidge_async.sandbox.server import TRANSPORT_EXTENSION, TransportInScope, running_sandbox
-from aidge_async.sandbox.settings import SandboxError, SandboxSettings
+from aidge_async.sandbox import gallery, server
+from aidge_async.sandbox.checks import SandboxError
+from aidge_async.sandbox.server import running_sandbox, serve
+from aidge_async.sandbox.settings import SandboxSettings
+from aidge_async.sandbox.wire import WIRE_EXTENSION
 from tests.sandbox.by_hand import PHOTO, QUERY, SUBMIT, element, sign_v2, wrapped
 
 COMMAND = """
@@ -38,7 +42,7 @@ def test_picture_goes_the_whole_way() -> None:
         assert http.get("/_sandbox/ledger").json()["accepted"][0]["task_id"] == task_id
 
 
-def test_stop_is_quick_and_leaves_nothing() -> None:
+def test_stop_is_quick_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """With idle and half-open connections the sandbox is gone in under 0.3 s, thread and port too."""
     threads = set(threading.enumerate())
     with running_sandbox() as sandbox, httpx.Client(base_url=sandbox.url) as http:
@@ -52,9 +56,35 @@ def test_stop_is_quick_and_leaves_nothing() -> None:
     assert time.monotonic() - started < 0.3
     assert half_sent.recv(1) == b""
     half_sent.close()
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
     assert set(threading.enumerate()) == threads
     with pytest.raises(httpx.ConnectError, match="refused"):
         httpx.get(sandbox.url)
+
+
+def test_stop_does_not_wait_for_a_drawing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A picture that is still being drawn does not hold up the end, and nothing is logged about it."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def draw(*_: object) -> tuple[bytes, ...]:
+        begun.set()
+        go_on.wait()
+        return (b"",)
+
+    monkeypatch.setattr(gallery, "draw", draw)
+    with running_sandbox(SandboxSettings(duration=0)) as sandbox, httpx.Client(base_url=sandbox.url) as http:
+        signed = sign_v2(sandbox.key_name, sandbox.key_secret)
+        task = http.post(f"/rest{SUBMIT}", params=signed, json=wrapped(element(count=1))).json()
+        asked = {**signed, "taskId": task["data"]["result"]["taskId"]}
+        link = urlsplit(http.get(f"/rest{QUERY}", params=asked).json()["data"]["taskResult"][0]["url"])
+        waiting = socket.create_connection((link.hostname or "", link.port or 0))
+        waiting.sendall(f"GET {link.path}?{link.query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert begun.wait(5)
+        started = time.monotonic()
+    assert time.monotonic() - started < 0.3
+    go_on.set()
+    waiting.close()
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 def test_error_in_the_block_stops_the_sandbox() -> None:
@@ -115,6 +145,50 @@ def test_port_in_use_is_named() -> None:
             pass
 
 
+@pytest.mark.parametrize(("host", "url"), [("0.0.0.0", "http://127.0.0.1:"), ("localhost", "http://localhost:")])
+def test_url_is_one_that_can_be_reached(host: str, url: str) -> None:
+    """Bound to every address or to a name, the sandbox tells a URL that leads to it."""
+    with running_sandbox(host=host) as sandbox:
+        assert sandbox.url.startswith(url)
+        assert httpx.get(f"{sandbox.url}/_sandbox/health").status_code == 200
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_ipv6_addresses_stand_in_brackets() -> None:
+    """An IPv6 address is told as a URL writes it."""
+    try:
+        with running_sandbox(host="::1") as sandbox:
+            assert sandbox.url.startswith("http://[::1]:")
+            assert httpx.get(f"{sandbox.url}/_sandbox/health").status_code == 200
+    except SandboxError as error:
+        pytest.skip(str(error))
+
+
+def test_error_at_the_start_comes_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that cannot start does not leave its caller waiting."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError("no more files")
+
+    monkeypatch.setattr(server, "_serve", fail)
+    with pytest.raises(OSError, match="no more files"), running_sandbox():
+        pass
+
+
+def test_serving_in_this_process_ends_on_a_signal() -> None:
+    """`serve` announces itself once, stops on SIGTERM and gives the former handler back."""
+    former = signal.getsignal(signal.SIGTERM)
+    announced: list[dict[str, str]] = []
+
+    def announce(ready: dict[str, str]) -> None:
+        announced.append(ready)
+        signal.raise_signal(signal.SIGTERM)
+
+    serve(SandboxSettings(key_name="named-here"), announce=announce)
+    assert [ready["key_name"] for ready in announced] == ["named-here"]
+    assert signal.getsignal(signal.SIGTERM) is former
+
+
 def test_small_answers_do_not_wait_for_acknowledgements() -> None:
     """A query takes far less than the 40 ms of a delayed acknowledgement."""
     with running_sandbox() as sandbox, httpx.Client(base_url=sandbox.url) as http:
@@ -137,8 +211,7 @@ def test_transport_is_in_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aidge_async.sandbox.server.make_app", lambda *_, **__: app)
     with running_sandbox() as sandbox:
         httpx.get(sandbox.url)
-    assert hasattr(seen[0][TRANSPORT_EXTENSION], "abort")  # type: ignore[index]
-    assert issubclass(TransportInScope, object)
+    assert hasattr(seen[0][WIRE_EXTENSION], "abort")  # type: ignore[index]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

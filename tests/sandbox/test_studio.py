@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from aidge_async._core import gateway
+from aidge_async.sandbox import studio
 from aidge_async.sandbox.commission import Commission, scaled
 from aidge_async.sandbox.figure import estimate_figure
 from aidge_async.sandbox.label import label_text, write_label
@@ -49,6 +50,18 @@ def part(picture: Image.Image, left: float, top: float, right: float, bottom: fl
     return picture.crop((round(left * width), round(top * height), round(right * width), round(bottom * height)))
 
 
+@pytest.fixture
+def rough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a block in the middle for the subject, for tests of everything else: estimating it is the slow part."""
+
+    def block(photo: Image.Image) -> Image.Image:
+        mask = Image.new("L", photo.size)
+        mask.paste(255, (photo.width // 3, photo.height // 10, photo.width * 2 // 3, photo.height))
+        return mask
+
+    monkeypatch.setattr(studio, "estimate_figure", block)
+
+
 SIDES = ((0.0, 0.1, 0.12, 0.9), (0.88, 0.1, 1.0, 0.9))
 BODY = (0.42, 0.4, 0.58, 0.85)
 
@@ -74,6 +87,7 @@ def test_kept_background_is_kept() -> None:
 
 
 @pytest.mark.parametrize("background", [None, *gateway.BACKGROUNDS])
+@pytest.mark.usefixtures("rough")
 def test_variants_differ_visibly(background: str | None) -> None:
     """No two of four variants look alike, in the subject itself."""
     pictures = drawn(photo(), background=background, count=4)
@@ -82,6 +96,7 @@ def test_variants_differ_visibly(background: str | None) -> None:
             assert difference(part(one, 0.34, 0.05, 0.66, 0.9), part(other, 0.34, 0.05, 0.66, 0.9)) > 4
 
 
+@pytest.mark.usefixtures("rough")
 def test_models_differ_visibly() -> None:
     """Another model has another skin."""
     source = photo()
@@ -93,6 +108,7 @@ def test_models_differ_visibly() -> None:
         assert all(difference(one, other) > 5 for other in faces[index + 1 :])
 
 
+@pytest.mark.usefixtures("rough")
 def test_seed_repeats_the_bytes() -> None:
     """The same commission gives the same bytes, another seed others."""
     source, room = photo(), ordered(background="room")
@@ -101,6 +117,7 @@ def test_seed_repeats_the_bytes() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.usefixtures("rough")
 def test_orientation_is_honoured(orientation: int) -> None:
     """Whatever way the file lies, the subject stands upright."""
     turns = {
@@ -125,6 +142,7 @@ def test_orientation_is_honoured(orientation: int) -> None:
 
 @pytest.mark.parametrize("mode", ["L", "P", "1", "CMYK", "RGBA", "LA", "I;16"])
 @pytest.mark.parametrize("background", [None, "room"])
+@pytest.mark.usefixtures("rough")
 def test_every_pixel_format_is_drawn(mode: str, background: str | None) -> None:
     """Grey, palette, CMYK, 16 bit and transparent sources all give a picture."""
     content = io.BytesIO()
@@ -137,12 +155,14 @@ def test_every_pixel_format_is_drawn(mode: str, background: str | None) -> None:
 
 
 @pytest.mark.parametrize("source", [None, b"\xff\xd8\xff damaged", photo()[:3000], b"GIF89a"])
+@pytest.mark.usefixtures("rough")
 def test_what_cannot_be_decoded_becomes_a_stand_in(source: bytes | None) -> None:
     """A task that was accepted by its header always has pictures."""
     (picture,) = drawn(source)
     assert picture.size == SIZE
 
 
+@pytest.mark.usefixtures("rough")
 def test_metadata_say_that_nothing_was_generated() -> None:
     """The label stands in the file's metadata as well."""
     (jpeg,) = draw(ordered(), photo())
@@ -168,6 +188,13 @@ def test_figure_is_found_before_a_plain_wall() -> None:
     mask = estimate_figure(draw_stand_in((480, 640), seed="1"))
     assert ImageStat.Stat(part(mask, 0.45, 0.25, 0.55, 0.5)).mean[0] > 240
     assert max(ImageStat.Stat(part(mask, *side)).mean[0] for side in SIDES) < 3
+
+
+def test_alpha_channel_is_the_figure() -> None:
+    """Where the source itself says what is subject, nothing is estimated."""
+    photo_with_alpha = Image.new("RGBA", (200, 300), (200, 30, 30, 0))
+    photo_with_alpha.paste((200, 30, 30, 255), (0, 0, 50, 300))
+    assert estimate_figure(photo_with_alpha).tobytes() == photo_with_alpha.getchannel("A").tobytes()
 
 
 def test_uniform_photograph_still_has_a_figure() -> None:

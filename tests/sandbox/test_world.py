@@ -2,7 +2,8 @@
 
 import pytest
 
-from aidge_async.sandbox.settings import SandboxError, SandboxSettings
+from aidge_async.sandbox.checks import SandboxError
+from aidge_async.sandbox.settings import SandboxSettings
 from tests.sandbox.by_hand import SUBMIT, Bench, bench, element
 
 pytestmark = pytest.mark.anyio
