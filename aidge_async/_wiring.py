@@ -19,20 +19,22 @@ from aidge_async import events
 from aidge_async._core import codec
 from aidge_async._core.operation import Operation, ResultT_co, TaskRequest
 from aidge_async._core.pictures import GeneratedImages
-from aidge_async._core.token import Token
+from aidge_async._core.token import Token, read_token
 from aidge_async._engine.buyer import Buyer, Order
 from aidge_async._engine.caller import Caller
 from aidge_async._engine.news import News
 from aidge_async._engine.poller import Poller, PollerParts
 from aidge_async._engine.submitter import Submitter
 from aidge_async._io.download import Downloader
+from aidge_async._io.fetch import Fetcher
 from aidge_async._io.images import PreparedImage, prepare_image
 from aidge_async._io.journal import MemoryJournal
 from aidge_async._io.limiter import PacedLimiter
 from aidge_async._io.transport import HttpTransport, InnerTransport
 from aidge_async.config import Deadlines, Limits, Polling, Settings
+from aidge_async.errors import RequestError
 from aidge_async.handle import TaskHandle
-from aidge_async.operations import operation_of
+from aidge_async.operations import operation_named, operation_of
 from aidge_async.ports import Observer
 
 
@@ -44,6 +46,7 @@ class Means:
     polling: Polling
     deadlines: Deadlines
     transport: InnerTransport | None
+    download_transport: InnerTransport | None
     proxy: str | None
     ssl_context: ssl.SSLContext | None
     observers: Iterable[Observer]
@@ -76,13 +79,14 @@ class Parts:
             ssl_context=means.ssl_context,
             clock=means.wall_clock,
         )
-        self._downloader = Downloader(
+        fetcher = Fetcher(
             deadlines=means.deadlines,
             loopback_allowed=settings.on_loopback,
+            transport=means.download_transport,
             proxy=means.proxy,
             ssl_context=means.ssl_context,
-            tell=self.news.tell,
         )
+        self._downloader = Downloader(fetcher, self.news.tell)
         caller = Caller(self._transport, self.limiter, self.news, means.wall_clock)
         self._buyer = Buyer(
             Submitter(caller, self.journal, self.news, deadlines=means.deadlines, wall_clock=means.wall_clock),
@@ -103,6 +107,10 @@ class Parts:
 
     async def buy(self, request: TaskRequest[ResultT_co], *, key: str | None, until: float) -> TaskHandle[ResultT_co]:
         """Buy what is wanted, unless *key* names it already, and return the handle of its task."""
+        if key is not None and not (isinstance(key, str) and key.strip()):
+            raise RequestError(
+                f"'key' must be text that is not blank (got {key!r}); name the purchase, or leave it out"
+            )
         operation = operation_of(request)
         image = await prepare_image(operation.image_of(request))
         order = Order(
@@ -122,11 +130,23 @@ class Parts:
         poller = self._pollers.get(name)
         if poller is None:
             poller = self._pollers[name] = Poller(self._polling, operation, token)
+        return self._handle(poller, token)
+
+    def _handle(self, poller: Poller[ResultT_co], token: Token) -> TaskHandle[ResultT_co]:
         return TaskHandle(poller, token, task_seconds=self.deadlines.task, query_seconds=self.deadlines.query)
 
     async def save(self, result: GeneratedImages, folder: Path) -> list[Path]:
-        """Save the pictures of *result*."""
-        return await self._downloader.save(result, folder)
+        """Save the pictures of *result*; where a link fails, the gateway is asked once more for fresh ones."""
+
+        async def refresh() -> GeneratedImages:
+            token = read_token(result.token)
+            operation = operation_named(token.operation)
+            # A poller of its own: the one in use keeps the outcome with the links that failed.
+            poller: Poller[GeneratedImages] = Poller(self._polling, operation, token)
+            await poller.poll()  # at once: the task was done before
+            return await self._handle(poller, token).result(deadline=self.deadlines.query)
+
+        return await self._downloader.save(result, folder, refresh)
 
     def abandon(self, key: str, token: str) -> None:
         """Tell that a task's caller was cancelled before it held the result."""

@@ -47,6 +47,7 @@ class ClientOptions(TypedDict, total=False):
     polling: Polling
     deadlines: Deadlines
     transport: "InnerTransport | None"
+    download_transport: "InnerTransport | None"
     proxy: str | None
     ssl_context: "ssl.SSLContext | None"
     observers: "Iterable[Observer]"
@@ -72,6 +73,7 @@ class AidgeClient:
         deadlines: How long to wait for what.
         transport: Another httpx transport below the signature, for all calls to the gateway. It sees signed URLs; one
             that reports no trace proves that nothing was sent by the class of its errors only.
+        download_transport: Another httpx transport for result pictures; where they lead is then its own matter.
         proxy: URL of a proxy; `None`: what HTTPS_PROXY and its kin say, and none on loopback.
         ssl_context: For TLS; `None`: httpx's default.
         observers: Are told of every event, in the event loop.
@@ -82,17 +84,20 @@ class AidgeClient:
     """
 
     def __init__(self, key_name: str, key_secret: str | Secret, **options: Unpack[ClientOptions]) -> None:
-        self.settings = Settings(
-            key_name=key_name,
-            key_secret=key_secret,
-            region=options.get("region", Region.GLOBAL),
-            base_url=options.get("base_url"),
-            trial=options.get("trial", False),
-            wire_format=options.get("wire_format", WireFormat.DOCUMENTED),
+        self._parts: Parts | None = None
+        key_secret = key_secret if isinstance(key_secret, Secret) else Secret(key_secret)  # no local may hold the text
+        self.settings = _checked(
+            lambda: Settings(
+                key_name=key_name,
+                key_secret=key_secret,
+                region=options.get("region", Region.GLOBAL),
+                base_url=options.get("base_url"),
+                trial=options.get("trial", False),
+                wire_format=options.get("wire_format", WireFormat.DOCUMENTED),
+            )
         )
         self._options = options
         self._unclaimed: deque[str] = deque(maxlen=_MOST_UNCLAIMED)
-        self._parts: Parts | None = None
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] | None = None, **options: Unpack[ClientOptions]) -> Self:
@@ -107,12 +112,14 @@ class AidgeClient:
         Raises:
             SettingsError: A setting is missing or of the wrong form; the message names the variable.
         """
-        found = read_settings(os.environ if environment is None else environment, **options)
+        found = _checked(lambda: read_settings(os.environ if environment is None else environment, **options))
         options["region"], options["trial"] = found.region, found.trial
         options["base_url"], options["wire_format"] = found.base_url, found.wire_format
         return cls(found.key_name, found.key_secret, **options)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "settings"):
+            return "<AidgeClient without settings>"  # as a traceback with locals shows it when they are refused
         state = "closed" if self._parts is None else "open"
         return f"<AidgeClient {self.settings.key_name} at {self.settings.origin}, {state}>"
 
@@ -237,8 +244,18 @@ class AidgeClient:
             polling=options.get("polling", Polling.every(5)),
             deadlines=options.get("deadlines", Deadlines()),
             transport=options.get("transport"),
+            download_transport=options.get("download_transport"),
             proxy=options.get("proxy"),
             ssl_context=options.get("ssl_context"),
             observers=options.get("observers", ()),
             wall_clock=options.get("wall_clock", time.time),
         )
+
+
+def _checked(make: Callable[[], Settings]) -> Settings:
+    """Return the settings; an error comes without the frames below, whose locals hold the secret as text."""
+    try:
+        return make()
+    except SettingsError as exc:
+        error = exc
+    raise error.with_traceback(None)

@@ -129,6 +129,27 @@ async def test_key_with_another_request_is_an_error() -> None:
     assert len(world.ledger()) == 1
 
 
+@pytest.mark.parametrize("key", ["", "  ", 5])
+async def test_key_that_is_no_name_is_refused(key: Any) -> None:
+    """A blank key would make all purchases one."""
+    world, client = virtual_sandbox()
+    async with client as aidge:
+        with pytest.raises(RequestError, match="'key' must be text that is not blank"):
+            await aidge.submit(URL_REQUEST, key=key)
+    assert world.ledger() == []
+
+
+async def test_check_sends_nothing_and_tells_what_is_doubtful(photo: bytes) -> None:
+    """`check` refuses what `submit` would, and returns the warnings of what it would send."""
+    world, client = virtual_sandbox()
+    assert await client.check(ModelAlternation(image=photo, model="universal_model_1")) == ()
+    (warning,) = await client.check(ModelAlternation(image=draw_photo(512, 700, "PNG"), model="universal_model_1"))
+    assert "512x700" in warning
+    with pytest.raises(RequestError, match="'model' must be one of"):
+        await client.check(ModelAlternation(image=photo, model="WHITE"))
+    assert world.statistics()["apis"] == {}
+
+
 async def test_handle_is_awaited_from_several_places_with_one_poller() -> None:
     """Twenty watchers of one task cost no more queries than one."""
     world, client = virtual_sandbox(SandboxSettings(duration=22, spread=0), polling=Polling.every(5))

@@ -14,6 +14,9 @@ import attrs
 _SPACING: Final = 0.9
 # Added to the second so that rounding on either side never makes it one call too many.
 _MARGIN: Final = 0.002
+# Answers that the least latency is taken over: one very fast failure, or a network that has become slower, must not
+# cost a correction for ever.
+_LATENCIES: Final = 64
 # Most that a slow call may push its successor by: one unanswered upload must not hold everyone.
 _MOST_CORRECTION: Final = 0.05
 
@@ -44,7 +47,7 @@ class Pace:
         self._window = self._count / rate
         self._memory = self._window + _MARGIN + _MOST_CORRECTION
         self._starts: deque[Start] = deque()
-        self._least_latency = math.inf
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._held_until = -math.inf
 
     def __repr__(self) -> str:
@@ -72,7 +75,7 @@ class Pace:
     def answered(self, started: Start, now: float) -> None:
         """Record when a call's answer came."""
         started.latency = now - started.at
-        self._least_latency = min(self._least_latency, started.latency)
+        self._latencies.append(started.latency)
 
     def hold(self, until: float) -> None:
         """Admit nobody before *until*: the server refused a call for its rate."""
@@ -80,5 +83,4 @@ class Pace:
 
     def _correction(self, started: Start, now: float) -> float:
         latency = now - started.at if started.latency is None else started.latency
-        over_least = latency - self._least_latency if math.isfinite(self._least_latency) else latency
-        return min(_MOST_CORRECTION, max(0.0, over_least))
+        return min(_MOST_CORRECTION, max(0.0, latency - min(self._latencies, default=0.0)))

@@ -81,7 +81,7 @@ _INPUT: Final = _Row(
     errors.InvalidInputError,
     _On.REFUSED,
     _On.REFUSED,
-    "correct the named fields; if all of them are right, the account may take the other wire format",
+    "correct the named fields; if all of them are right, see if 'aidge-async doctor' finds the other wire format",
 )
 # How an unknown task is answered is not documented; invalid input is what a gateway with one list of codes would say.
 _NOT_YET_KNOWN: Final = attrs.evolve(_INPUT, query=_On.AGAIN, wait=1.0)

@@ -80,7 +80,9 @@ async def pin(url: str, *, loopback_allowed: bool) -> Target:
         found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
         raise DownloadError(f"the host of {masked_link(url)!r} is not known ({exc}); check the network") from exc
-    address = next((str(entry[4][0]) for entry in found), "")
+    # One address is checked and used; IPv4 first, because every storage has it and not every machine reaches IPv6.
+    first = min(found, key=lambda entry: entry[0] is not socket.AF_INET, default=None)
+    address = str(first[4][0]) if first else ""
     if not _allowed(address, loopback_allowed=loopback_allowed):
         raise DownloadError(
             f"{masked_link(url)!r} leads to {address or 'nowhere'}, inside a network; it is not fetched"

@@ -51,7 +51,7 @@ class FreeList(httpx.AsyncBaseTransport):
         connection = self._idle.pop() if self._idle else self._make()
         try:
             response = await connection.handle_async_request(request)
-            content = await _read(response)
+            whole = await _whole(response)
         except BaseException:
             await _close(connection)
             raise
@@ -59,13 +59,41 @@ class FreeList(httpx.AsyncBaseTransport):
             await _close(connection)
         else:
             self._idle.append(connection)
-        return httpx.Response(response.status_code, headers=_plain_headers(response), content=content)
+        return whole
 
     async def aclose(self) -> None:
         """Close the idle connections; those in use are closed when their answer is in."""
         self._closed = True
         while self._idle:
             await _close(self._idle.pop())
+
+
+class WholeReplies(httpx.AsyncBaseTransport):
+    """
+    Read the answers of another transport whole, capped and undecoded, as those of the free list are.
+
+    Args:
+        inner: A transport of the user's.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* and return its answer with its content."""
+        return await _whole(await self._inner.handle_async_request(request))
+
+    async def aclose(self) -> None:
+        """Close the other transport."""
+        await self._inner.aclose()
+
+
+async def _whole(response: httpx.Response) -> httpx.Response:
+    try:
+        content = response.content  # there already, where a transport made the answer itself
+    except httpx.ResponseNotRead:
+        content = await _read(response)
+    return httpx.Response(response.status_code, headers=_plain_headers(response), content=content)
 
 
 async def _close(connection: httpx.AsyncBaseTransport) -> None:

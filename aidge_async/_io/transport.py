@@ -16,7 +16,7 @@ import httpx
 
 from aidge_async._core import gateway, retry, signing
 from aidge_async._core.call import Call, Content, Phase, Reply, TransportError
-from aidge_async._io.connections import FreeList, environment_proxy, one_connection
+from aidge_async._io.connections import FreeList, WholeReplies, environment_proxy, one_connection
 from aidge_async.config import Deadlines, Settings
 
 InnerTransport: TypeAlias = httpx.AsyncBaseTransport
@@ -136,7 +136,8 @@ class HttpTransport:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
-        self._signer = _Signer(inner or _free_list(settings, proxy, ssl_context), settings, clock)
+        carrier = WholeReplies(inner) if inner is not None else _free_list(settings, proxy, ssl_context)
+        self._signer = _Signer(carrier, settings, clock)
         self._client = httpx.AsyncClient(
             transport=self._signer, base_url=settings.origin + gateway.PATH_PREFIX, headers=_HEADERS, trust_env=False
         )
@@ -201,7 +202,9 @@ def _fault(phase: Phase, exc: Exception) -> TransportError:
         links += [other for other in near if other is not None and all(other is not known for known in links)]
     if any("sign=" in f"{link} {link!r} {vars(link)}" for link in links):
         return TransportError(phase, type(exc).__name__)
-    fault = TransportError(phase, f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__)
+    # trio's errors are often empty while their causes are not; a cancellation's text is anyio's own matter.
+    told = next((str(link) for link in links if isinstance(link, Exception) and str(link)), "")
+    fault = TransportError(phase, f"{type(exc).__name__}: {told}" if told else type(exc).__name__)
     fault.__cause__ = exc
     return fault
 

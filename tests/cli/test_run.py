@@ -120,7 +120,7 @@ def test_picture_that_cannot_be_saved_is_unfinished(
 ) -> None:
     """A download that fails leaves a token to go on with: the picture is paid."""
     out = tmp_path / "out"
-    monkeypatch.setattr("aidge_async._io.download.MOST_PICTURE_BYTES", 10)
+    monkeypatch.setattr("aidge_async._io.fetch.MOST_PICTURE_BYTES", 10)
     said = typed("run", look, *MODEL, "--out", out, "--json", *POLL)
     (line,) = said.lines
     assert (said.code, line["outcome"], line["error_type"]) == (3, "unfinished", "DownloadError")

@@ -144,6 +144,20 @@ def test_refusal_says_what_happened_in_the_gateways_words_and_what_to_do(code: s
     assert len(str(ruling.error).rpartition(";")[2]) > 15
 
 
+@pytest.mark.parametrize("code", ["700", "701"])
+@pytest.mark.parametrize(
+    ("kind", "age", "again", "wait"),
+    [("query", 0.0, True, 1.0), ("query", 9.9, True, 1.0), ("query", 10.0, False, None), ("submit", 0.0, False, None)],
+)
+def test_task_that_is_not_known_yet_is_asked_after_again(
+    code: str, kind: CallKind, age: float, again: bool, wait: float | None
+) -> None:
+    """For ten seconds after its submit, invalid input may mean an id that has not got round yet; then it is final."""
+    ruling = judge(kind, Declined(status_code=200, code=code), now=NOW, task_age=age)
+    assert (type(ruling.error), ruling.again, ruling.wait) == (errors.InvalidInputError, again, wait)
+    assert not judge(kind, Declined(status_code=200, code="NoResource"), now=NOW, task_age=age).again
+
+
 def test_refusal_without_a_code_names_the_http_status() -> None:
     """There is nothing else to name."""
     assert "the gateway refused the submit: HTTP 404; check base_url" in str(

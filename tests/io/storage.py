@@ -11,7 +11,9 @@ import anyio
 
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
 from aidge_async._io.download import Downloader
+from aidge_async._io.fetch import Fetcher
 from aidge_async.config import Deadlines
+from aidge_async.errors import ReplyError
 from aidge_async.events import PictureSaved
 from tests.conftest import draw_photo
 from tests.io.loopback import RawServer, read_request
@@ -53,7 +55,7 @@ async def downloader(told: list[PictureSaved] | None = None, **options: Any) -> 
     """Open a downloader that may fetch from this machine."""
     plain: dict[str, Any] = {"deadlines": Deadlines(), "loopback_allowed": True, "proxy": None}
     plain["ssl_context"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reads no certificates: 30 ms less
-    opened = Downloader(**{**plain, **options}, tell=([] if told is None else told).append)
+    opened = Downloader(Fetcher(**{**plain, **options}), ([] if told is None else told).append)
     try:
         yield opened
     finally:
@@ -61,10 +63,15 @@ async def downloader(told: list[PictureSaved] | None = None, **options: Any) -> 
             await opened.aclose()
 
 
+async def nothing_fresh() -> GeneratedImages:
+    """Stand for a gateway that cannot be asked for fresh links."""
+    raise ReplyError("made up: no answer")
+
+
 async def save(folder: Path, wanted: GeneratedImages, **options: Any) -> list[str]:
     """Save, and return the names of the files."""
     async with downloader(**options) as opened:
-        return [path.name for path in await opened.save(wanted, folder)]
+        return [path.name for path in await opened.save(wanted, folder, nothing_fresh)]
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -1,19 +1,23 @@
 """Saving pictures over a real loopback server: never half, never over another file."""
 
+import errno
 import socket
+import traceback
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from aidge_async._io import download
+from aidge_async._core.pictures import GeneratedImages
+from aidge_async._io import fetch
 from aidge_async.config import Deadlines
 from aidge_async.errors import DownloadError
 from aidge_async.events import PictureSaved
 from tests.conftest import draw_photo
 from tests.io.loopback import answer, raw_server
-from tests.io.storage import OTHER, PICTURE, Storage, downloader, files, result, save
+from tests.io.storage import OTHER, PICTURE, Storage, downloader, files, nothing_fresh, result, save
 
 
 async def test_pictures_are_saved_under_their_names(storage: Storage, tmp_path: Path) -> None:
@@ -22,7 +26,8 @@ async def test_pictures_are_saved_under_their_names(storage: Storage, tmp_path: 
     told: list[PictureSaved] = []
     folder = tmp_path / "out" / "deeper"
     async with downloader(told) as opened:
-        paths = await opened.save(result(storage.link("/a.png"), storage.link("/b.png")), folder)
+        wanted = result(storage.link("/a.png"), storage.link("/b.png"))
+        paths = await opened.save(wanted, folder, nothing_fresh)
     assert paths == [folder / "look-01234567-1.png", folder / "look-01234567-2.jpg"]
     assert files(folder)["look-01234567-1.png"] == PICTURE
     assert told[0] == PictureSaved(task_id="0123456789ab", path=str(paths[0]), size_bytes=len(PICTURE))
@@ -76,7 +81,7 @@ async def test_both_names_taken_is_an_error_that_names_the_file(storage: Storage
 
 HTML = b"<html>expired</html>"
 REFUSALS = [
-    (answer(content=HTML), r"the result for 'look-01234567-1' is no picture \(unknown content\); save it again later"),
+    (answer(content=HTML), r"is no picture \(unknown content\); save the result again later"),
     (answer(content=b"%PDF-1.7"), r"is no picture \(PDF\)"),
     (answer(content=b"<?xml version='1.0'?>"), r"is no picture \(XML\)"),
     (answer(content=b""), r"is no picture \(unknown content\)"),
@@ -128,7 +133,7 @@ async def test_picture_over_the_cap_is_not_read_on(
 ) -> None:
     """Counted on the wire, whatever length was announced."""
     cap = len(PICTURE) - over
-    monkeypatch.setattr(download, "MOST_PICTURE_BYTES", cap)
+    monkeypatch.setattr(fetch, "MOST_PICTURE_BYTES", cap)
     if not announced:
         storage.answers["/a.png"] = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + PICTURE
     if not over:
@@ -143,7 +148,7 @@ async def test_large_picture_is_written_in_pieces(
     storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One hop to a thread each; the file is whole."""
-    monkeypatch.setattr(download, "_WRITE_BYTES", 16)
+    monkeypatch.setattr(fetch, "_WRITE_BYTES", 16)
     assert await save(tmp_path, result(storage.link("/a.png"))) == ["look-01234567-1.png"]
     assert files(tmp_path) == {"look-01234567-1.png": PICTURE}
 
@@ -170,7 +175,7 @@ async def test_cancelled_download_leaves_no_file(tmp_path: Path, monkeypatch: py
             scope.cancel()
             await anyio.lowlevel.checkpoint()
 
-        monkeypatch.setattr(download, "pin", stop)
+        monkeypatch.setattr(fetch, "pin", stop)
         await save(tmp_path, result("https://storage.example/a.png"))
     assert scope.cancelled_caught
     assert files(tmp_path) == {}
@@ -201,12 +206,69 @@ async def test_folder_that_cannot_be_written_to_is_named(
     assert files(tmp_path) == {}
 
 
-def test_full_disk_says_to_make_room() -> None:
-    """The picture is paid and can be saved again."""
+async def test_file_system_without_links_saves_too(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where hard links are not known a picture is renamed, and still nothing is overwritten."""
+    monkeypatch.setattr("os.link", _raising(PermissionError(errno.EPERM, "no links here")))
+    assert await save(tmp_path, result(storage.link("/a.png"))) == ["look-01234567-1.png"]
+    (tmp_path / "look-01234567-1.png").write_bytes(OTHER)
+    (name,) = await save(tmp_path, result(storage.link("/a.png")))
+    assert files(tmp_path) == {"look-01234567-1.png": OTHER, name: PICTURE}
+
+
+async def test_full_disk_says_to_make_room(storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture is paid and can be saved again; no half of it is left."""
+    monkeypatch.setattr(fetch, "_write_last", _raising(OSError(28, "No space left")))
     with pytest.raises(
         DownloadError, match=r"^a picture cannot be written \(No space left\); make room and save the res"
     ):
-        download._write(_FullDisk(), b"x")  # type: ignore[arg-type]  # the one method that is called
+        await save(tmp_path, result(storage.link("/a.png")))
+    assert files(tmp_path) == {}
+
+
+async def test_failed_link_is_asked_for_once_more(storage: Storage, tmp_path: Path) -> None:
+    """A fresh link saves the picture; what was saved before is not fetched again, and the gateway is asked once."""
+    storage.answers["/gone.png"] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+    asked = []
+
+    async def refresh() -> GeneratedImages:
+        asked.append(1)
+        return result(storage.link("/a.png"), storage.link("/a.png"))
+
+    async with downloader() as opened:
+        paths = await opened.save(result(storage.link("/a.png"), storage.link("/gone.png")), tmp_path, refresh)
+        assert [path.name for path in paths] == ["look-01234567-1.png", "look-01234567-2.png"]
+        with pytest.raises(DownloadError, match="answers HTTP 404"):
+            await opened.save(
+                result(storage.link("/gone.png"), task_id="other"),
+                tmp_path,
+                _answering(result(storage.link("/gone.png"))),
+            )
+    assert asked == [1]
+
+
+def _answering(fresh: GeneratedImages) -> Callable[[], Awaitable[GeneratedImages]]:
+    async def refresh() -> GeneratedImages:
+        return fresh
+
+    return refresh
+
+
+async def test_error_and_log_hold_no_signed_link(
+    storage: Storage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A storage's signature is in no message, no log at DEBUG, and no local of a traceback."""
+    storage.answers["/gone.png"] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+    caplog.set_level("DEBUG")
+    with pytest.raises(DownloadError) as caught:
+        await save(tmp_path, result(storage.link("/a.png"), storage.link("/gone.png")))
+    told = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    library = told.split("tests/io/")[0] + "".join(
+        part for part in told.split("  File ") if "aidge_async/_io" in part or "/httpx/" in part or "/httpcore/" in part
+    )
+    assert "Signature=" not in library + repr(caught.value) + caplog.text
+    assert "HTTP/1.1 200 OK" in caplog.text
 
 
 def _raising(exc: OSError) -> Any:
@@ -214,10 +276,3 @@ def _raising(exc: OSError) -> Any:
         raise exc
 
     return fail
-
-
-class _FullDisk:
-    """A file on a disk without room."""
-
-    def write(self, _: bytes) -> None:
-        raise OSError(28, "No space left")

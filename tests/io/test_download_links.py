@@ -133,5 +133,5 @@ def test_safe_name_is_safe_for_any_text(text: str) -> None:
 async def test_downloader_that_fetched_nothing_closes(respx_mock: respx.MockRouter) -> None:
     """Its connections are made with the first picture."""
     async with downloader() as opened:
-        assert opened._client is None
+        assert opened._fetcher._client is None
     assert not respx_mock.calls

@@ -1,10 +1,12 @@
 """Permits, in virtual time: never over the rate, first come first served, and nothing lost with the cancelled."""
 
+import asyncio
 import random
 from typing import Any
 
 import anyio
 import pytest
+import trio
 
 from aidge_async._core.call import Call, Content
 from aidge_async._io.limiter import PacedLimiter, PacedPermit
@@ -86,6 +88,21 @@ async def test_permits_come_in_the_order_of_asking() -> None:
             group.start_soon(calls.make, SUBMIT, number)
             await anyio.wait_all_tasks_blocked()
     assert calls.order == list(range(50))
+
+
+async def test_nobody_overtakes_who_waits_when_the_loop_was_held_up(anyio_backend: tuple[str, dict[str, Any]]) -> None:
+    """Ten seconds pass while something blocks the loop: who comes then is behind who was due meanwhile."""
+    calls = Calls(Limits(query_rate=1.0))
+    await calls.make(QUERY, "first")
+    async with anyio.create_task_group() as group:
+        group.start_soon(calls.make, QUERY, "waiting")
+        await anyio.wait_all_tasks_blocked()
+        if anyio_backend[0] == "trio":
+            trio.lowlevel.current_clock().jump(10)  # type: ignore[attr-defined]  # a MockClock
+        else:
+            asyncio.get_running_loop()._jumping.jumped += 10  # type: ignore[attr-defined]  # a VirtualTimeLoop
+        await calls.make(QUERY, "late")
+    assert calls.order == ["first", "waiting", "late"]
 
 
 async def test_thousand_random_cancellations_lose_no_permit() -> None:

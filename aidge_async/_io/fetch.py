@@ -1,0 +1,189 @@
+"""
+Fetches one picture from its link into an open file: unsigned by us, checked at every step, capped.
+
+Names and folders are `download.py`'s matter. A result link is signed by the storage, so it is a secret wherever it is
+shown: httpx above sees it without its query, which is put back below, and no error leaves with the frames that held it.
+"""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import BinaryIO, Final
+from urllib.parse import urljoin, urlsplit
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from aidge_async._core.image import format_of
+from aidge_async._core.pictures import GeneratedImage, masked_link
+from aidge_async._io.addresses import check_link, pin
+from aidge_async.config import Deadlines
+from aidge_async.errors import DownloadError
+
+MOST_PICTURE_BYTES: Final = 64 * 1024 * 1024  # a 2048 px PNG is about 12 MB
+_MOST_REDIRECTS: Final = 5
+_WRITE_BYTES: Final = 1024 * 1024  # one hop to a worker thread each
+_HEAD_BYTES: Final = 32  # enough to tell any format
+_TARGET: Final = "aidge_async.target"
+_HEADERS: Final = {"accept": "image/*", "accept-encoding": "identity", "user-agent": "aidge-async"}
+EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "WEBP": "webp", "GIF": "gif", "TIFF": "tiff"}
+
+
+class _Aimed(httpx.AsyncBaseTransport):
+    """Puts the query, which holds the storage's signature, back into the request that is sent."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(
+            httpx.Request(
+                request.method,
+                request.url.copy_with(raw_path=request.extensions[_TARGET]),
+                headers=request.headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        )
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Fetcher:
+    """
+    Fetch pictures.
+
+    Args:
+        deadlines: For connecting and for each picture.
+        loopback_allowed: Whether links to this machine may be fetched; only where the gateway is a sandbox here.
+        transport: Another httpx transport; where links lead is then its own matter.
+        proxy: URL of a proxy. It looks names up by itself, so addresses are then checked by text only.
+        ssl_context: For TLS; `None`: httpx's default, made when the first picture is fetched.
+    """
+
+    def __init__(
+        self,
+        *,
+        deadlines: Deadlines,
+        loopback_allowed: bool,
+        transport: httpx.AsyncBaseTransport | None = None,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._deadlines = deadlines
+        self._loopback_allowed = loopback_allowed
+        self._transport = transport
+        self._proxy = proxy
+        self._ssl_context = ssl_context
+        self._client: httpx.AsyncClient | None = None
+
+    async def fetch(self, image: GeneratedImage, file: BinaryIO) -> DownloadError | None:
+        """
+        Write the picture into *file*; return why its link failed, or `None`.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        try:
+            with anyio.fail_after(self._deadlines.download):
+                async with self._opened(image.url) as response:
+                    await _copy(response, file, masked_link(image.url))
+            return _no_picture(file, masked_link(image.url))
+        except DownloadError as exc:
+            return _bare(exc)
+        except TimeoutError:
+            within = f"{self._deadlines.download:g} s"
+            return DownloadError(f"{masked_link(image.url)!r} took longer than {within}; save the result again")
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:  # urllib's, for a malformed redirect
+            reason = f"{type(exc).__name__}: {exc}".rstrip(": ")
+            return DownloadError(f"{masked_link(image.url)!r} was not fetched ({reason}); save the result again")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    @asynccontextmanager
+    async def _opened(self, url: str) -> AsyncIterator[httpx.Response]:
+        """Open *url*, following redirects one by one, each checked as the first."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            response = await self._connected().send(await self._request(url), stream=True)
+            try:
+                if not response.has_redirect_location:
+                    yield response
+                    return
+                url = urljoin(url, response.headers["location"])
+            finally:
+                await response.aclose()
+        raise DownloadError(f"{masked_link(url)!r} redirects more than {_MOST_REDIRECTS} times; it is not fetched")
+
+    async def _request(self, url: str) -> httpx.Request:
+        if self._transport is not None or self._proxy is not None:
+            check_link(url, loopback_allowed=self._loopback_allowed and self._proxy is None)
+            return self._aimed(url, {}, {})
+        target = await pin(url, loopback_allowed=self._loopback_allowed)
+        return self._aimed(target.url, {"host": target.host}, {"sni_hostname": target.server_name})
+
+    def _aimed(self, url: str, headers: dict[str, str], extensions: dict[str, object]) -> httpx.Request:
+        aim = {_TARGET: httpx.URL(url).raw_path}
+        bare = urlsplit(url)._replace(query="", fragment="").geturl()
+        return self._connected().build_request("GET", bare, headers=headers, extensions={**extensions, **aim})
+
+    def _connected(self) -> httpx.AsyncClient:
+        if self._client is None:
+            inner = self._transport or httpx.AsyncHTTPTransport(
+                verify=self._ssl_context or httpx.create_ssl_context(), proxy=self._proxy
+            )
+            timeout = httpx.Timeout(self._deadlines.query, connect=self._deadlines.connect)
+            self._client = httpx.AsyncClient(
+                transport=_Aimed(inner), timeout=timeout, headers=_HEADERS, trust_env=False
+            )
+        return self._client
+
+
+async def _copy(response: httpx.Response, file: BinaryIO, shown: str) -> None:
+    if response.status_code != httpx.codes.OK:
+        expired = response.status_code == httpx.codes.FORBIDDEN
+        why = "its link has expired or is not valid" if expired else "the storage does not give it"
+        raise DownloadError(
+            f"{shown!r} answers HTTP {response.status_code} ({why}); resume the token for a fresh link",
+            status_code=response.status_code,
+        )
+    size, pending = 0, bytearray()
+    try:
+        async for piece in response.aiter_raw():
+            size += len(piece)
+            if size > MOST_PICTURE_BYTES:
+                await response.aclose()  # and read on: the generators below then end by themselves, innermost first
+                continue
+            pending += piece
+            if len(pending) >= _WRITE_BYTES:
+                await anyio.to_thread.run_sync(file.write, bytes(pending))
+                pending.clear()
+    except httpx.HTTPError:
+        if size <= MOST_PICTURE_BYTES:
+            raise
+    if size > MOST_PICTURE_BYTES:
+        raise DownloadError(f"{shown!r} is over {MOST_PICTURE_BYTES:,} bytes; it is not read on")
+    await anyio.to_thread.run_sync(_write_last, file, bytes(pending))
+
+
+def _write_last(file: BinaryIO, content: bytes) -> None:
+    file.write(content)
+    file.flush()
+
+
+def _no_picture(file: BinaryIO, shown: str) -> DownloadError | None:
+    file.seek(0)
+    found = format_of(file.read(_HEAD_BYTES))
+    if found in EXTENSIONS:
+        return None
+    return DownloadError(f"{shown!r} is no picture ({found or 'unknown content'}); save the result again later")
+
+
+def _bare(error: DownloadError) -> DownloadError:
+    """Return *error* without the frames that raised it and what they handled: their locals hold the link."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
