@@ -80,10 +80,12 @@ class TaskHandle(Generic[ResultT_co]):
         Raises:
             AidgeError: The query was refused for good.
         """
+        before = self._poller.stopped_by
         if not self._poller.settled:
             await self._poller.poll()
-        if not self._poller.settled and self._poller.stopped_by is not None:
-            raise _bare(self._poller.stopped_by)
+        stopped_by = self._poller.stopped_by
+        if not self._poller.settled and stopped_by is not None and stopped_by is not before:
+            raise _bare(stopped_by)
         return self._poller.state
 
     async def events(self) -> AsyncIterator[TaskState[ResultT_co]]:

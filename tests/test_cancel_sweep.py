@@ -73,6 +73,7 @@ def slow_sandbox() -> Iterator[RunningSandbox]:
         yield running
 
 
+@pytest.mark.slow
 async def test_pool_is_good_after_a_thousand_cancelled_calls(slow_sandbox: RunningSandbox) -> None:
     """A thousand calls that were cancelled over a real socket leave a pool on which a thousand good ones succeed."""
     chance = random.Random(7)

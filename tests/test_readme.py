@@ -25,6 +25,7 @@ def example(name: str) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])  # real seconds pass; the next test runs on both loops
 async def test_one_await_saves_the_pictures(
     sandbox: RunningSandbox, photo: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,8 @@ from aidge_async.sandbox import SandboxSettings
 from aidge_async.testing import InProcessSandbox, SocketSandbox, virtual_backend
 from tests.support import events_of
 
+pytestmark = pytest.mark.slow
+
 SUBMITS = 500
 FREE = Limits(submit_rate=None, query_rate=None, in_flight=40)
 QUERY = gateway.MODEL_ALTERNATION_QUERY_PATH

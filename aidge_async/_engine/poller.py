@@ -7,7 +7,7 @@ into the task group it runs in. Submitting is not its matter.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic
+from typing import Generic, assert_never
 
 import anyio
 import anyio.abc
@@ -107,6 +107,8 @@ class Poller(Generic[ResultT_co]):
                 self._patience.restore()
                 self._seen_running(answer)
                 return None
+            case _:
+                assert_never(answer)
 
     async def _follow(self, scope: anyio.CancelScope) -> None:
         with scope:

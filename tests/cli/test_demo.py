@@ -13,6 +13,8 @@ from aidge_async.cli.photos import SAMPLES, draw_sample
 from aidge_async.sandbox import SandboxSettings
 from tests.cli.support import Said, size_of, typed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -15,7 +15,10 @@ import pytest
 from tests.cli.conftest import Use
 from tests.cli.support import MODEL, SECRET, accepted, sandbox_of
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX knows them")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="signals are sent as POSIX knows them"),
+]
 
 _PROGRAM = "import sys; from aidge_async.cli import main; sys.exit(main())"
 _IGNORING = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "

@@ -1,0 +1,105 @@
+"""Where two things happen at once, or something breaks that should not."""
+
+from typing import Any
+
+import anyio
+import pytest
+
+from aidge_async import CredentialsError, Polling, Running, Succeeded
+from aidge_async._core.schedule import FixedInterval
+from aidge_async._engine.claims import Claims
+from aidge_async._engine.shield import Shielded
+from aidge_async.events import Event, PollFaulted
+from aidge_async.testing import virtual_backend
+from tests.support import URL_REQUEST, ScriptedGateway, accepted, events_of, finished, refused, running
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Run every test on both event loops, in virtual time."""
+    return virtual_backend(request.param)
+
+
+async def test_shielded_step_raises_where_its_caller_stands() -> None:
+    """What the step raises comes out as it is, in no group."""
+
+    async def step() -> None:
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await Shielded(step, 1).run()
+
+
+async def test_claims_forget_keys_that_nobody_works_on() -> None:
+    """A key costs memory only while somebody works on it."""
+    claims = Claims()
+    async with claims.of("sku-1"):
+        assert repr(claims) == "<Claims, 1 keys at work>"
+    assert repr(claims) == "<Claims, 0 keys at work>"
+
+
+async def test_query_without_an_answer_is_given_up_and_asked_again() -> None:
+    """A query that drips past its deadlines is a fault that may pass."""
+    gateway = ScriptedGateway(queries=[500.0, running("task-1"), finished("task-1")])
+    seen: list[Event] = []
+    async with gateway.client(observers=[seen.append]) as aidge:
+        began = anyio.current_time()
+        await aidge.run(URL_REQUEST)
+        assert anyio.current_time() - began < 60
+    assert "no answer within 40 s" in events_of(seen, PollFaulted)[0].reason
+
+
+async def test_slow_answer_does_not_undo_a_faster_one() -> None:
+    """An answer that was overtaken by the task's end changes nothing."""
+    gateway = ScriptedGateway(queries=[20.0, running("task-1"), running("task-1")])
+    async with gateway.client() as aidge:
+        handle = await aidge.submit(URL_REQUEST)
+        states: list[Any] = []
+
+        async def ask() -> None:
+            states.append(await handle.status())
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await anyio.sleep(1)
+            gateway.queries = [finished("task-1")]
+            group.start_soon(ask)
+    assert [type(state) for state in states] == [Succeeded, Succeeded]
+
+
+class _BrokenSchedule(FixedInterval):
+    """A schedule with a bug."""
+
+    def next_delay(self, age: float, last_poll: float | None) -> float:
+        raise LookupError(f"made-up bug at {age:.0f}, {last_poll}")
+
+
+async def test_bug_in_polling_reaches_its_watchers_only() -> None:
+    """Who waits hears of it; the client and its other tasks go on."""
+    gateway = ScriptedGateway()
+    async with gateway.client(polling=Polling(_BrokenSchedule(5))) as aidge:
+        handle = await aidge.submit(URL_REQUEST)
+        with pytest.raises(LookupError, match="made-up bug"):
+            await handle
+        assert isinstance(await handle.status(), Succeeded)
+        gateway.submits = [accepted("task-2")]
+        assert (await aidge.submit(URL_REQUEST)).task_id == "task-2"
+
+
+async def test_status_does_not_repeat_an_old_refusal() -> None:
+    """A refusal that has passed is not raised for the state that came after it."""
+    gateway = ScriptedGateway(queries=[refused("InvalidAppKey"), running("task-1")])
+    async with gateway.client() as aidge:
+        handle = await aidge.submit(URL_REQUEST)
+        with pytest.raises(CredentialsError):
+            await handle
+        assert await handle.status() == Running("running")
+
+
+async def test_deadline_of_a_refused_wait_raises_the_refusal() -> None:
+    """A wait whose last query is refused says why, not that it is late."""
+    gateway = ScriptedGateway(queries=[refused("InvalidAppKey")])
+    async with gateway.client(polling=Polling.every(60)) as aidge:
+        handle = await aidge.submit(URL_REQUEST)
+        with pytest.raises(CredentialsError):
+            await handle.result(deadline=5)
