@@ -15,6 +15,8 @@ from aidge_async.sandbox.standin import draw_stand_in
 from aidge_async.sandbox.studio import draw
 from tests.sandbox.by_hand import photo
 
+pytestmark = pytest.mark.slow  # each test draws
+
 SIZE = (300, 400)
 
 
