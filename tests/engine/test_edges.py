@@ -10,14 +10,7 @@ from aidge_async._core.schedule import FixedInterval
 from aidge_async._engine.claims import Claims
 from aidge_async._engine.shield import Shielded
 from aidge_async.events import Event, PollFaulted
-from aidge_async.testing import virtual_backend
 from tests.support import URL_REQUEST, ScriptedGateway, accepted, events_of, finished, refused, running
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    """Run every test on both event loops, in virtual time."""
-    return virtual_backend(request.param)
 
 
 async def test_shielded_step_raises_where_its_caller_stands() -> None:

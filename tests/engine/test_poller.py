@@ -16,15 +16,7 @@ from aidge_async import (
     TaskFailedError,
 )
 from aidge_async.events import Event, PollFaulted, TaskPolled
-from aidge_async.testing.clock import virtual_backend
 from tests.support import URL_REQUEST, Answer, ScriptedGateway, business, events_of, failed, finished, refused, running
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    """Run every test on both event loops, in virtual time."""
-    return virtual_backend(request.param)
-
 
 TRANSIENT: list[Any] = [
     pytest.param(httpx.ConnectError("refused"), id="refused"),

@@ -27,15 +27,8 @@ from aidge_async.events import (
     TaskAccepted,
     TaskUnclaimed,
 )
-from aidge_async.testing.clock import EPOCH, virtual_backend
+from aidge_async.testing.clock import EPOCH
 from tests.support import URL_REQUEST, Answer, ScriptedGateway, accepted, business, events_of, refused
-
-
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    """Run every test on both event loops, in virtual time."""
-    return virtual_backend(request.param)
-
 
 AMBIGUOUS: list[Any] = [
     pytest.param(httpx.ReadTimeout("slow"), id="no answer"),
