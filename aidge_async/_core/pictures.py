@@ -5,7 +5,6 @@ Nothing here fetches or writes a picture.
 """
 
 from collections.abc import Iterator
-from typing import Self
 from urllib.parse import urlsplit
 
 import attrs
@@ -61,7 +60,3 @@ class GeneratedImages:
 
     def __len__(self) -> int:
         return len(self.images)
-
-    def renamed(self, name: str) -> Self:
-        """Return the same result under another *name* for its files."""
-        return attrs.evolve(self, name=name)
