@@ -5,8 +5,8 @@ Names only; nothing optional is imported here.
 """
 
 from aidge_async._core.operation import TaskRequest, WireFormat
-from aidge_async._core.outcome import Failed, Running, Succeeded, TaskState
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
+from aidge_async._core.task_state import TaskFailed, TaskRunning, TaskState, TaskSucceeded
 from aidge_async._io.uploads import read_image
 from aidge_async.client import AidgeClient
 from aidge_async.config import Deadlines, Limits, Polling, Region, Settings
@@ -45,7 +45,6 @@ __all__ = [
     "DeadlineError",
     "Deadlines",
     "DownloadError",
-    "Failed",
     "Gender",
     "GeneratedImage",
     "GeneratedImages",
@@ -62,15 +61,16 @@ __all__ = [
     "Region",
     "ReplyError",
     "RequestError",
-    "Running",
     "Settings",
     "SettingsError",
     "SubmissionInDoubtError",
-    "Succeeded",
+    "TaskFailed",
     "TaskFailedError",
     "TaskHandle",
     "TaskRequest",
+    "TaskRunning",
     "TaskState",
+    "TaskSucceeded",
     "WireFormat",
     "read_image",
 ]

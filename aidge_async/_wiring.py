@@ -20,6 +20,7 @@ from aidge_async._core import codec
 from aidge_async._core.operation import Operation, ResultT_co, TaskRequest
 from aidge_async._core.pictures import GeneratedImages
 from aidge_async._core.token import Token, read_token
+from aidge_async._engine.busy import Busy
 from aidge_async._engine.buyer import Buyer, Order
 from aidge_async._engine.caller import Caller
 from aidge_async._engine.news import News
@@ -69,6 +70,7 @@ class Parts:
         self.news = News([self._note, *means.observers])
         self.journal = MemoryJournal()
         self.limiter = PacedLimiter(means.limits)
+        self._busy = Busy()
         self._group = group
         self._unclaimed = unclaimed
         self._transport = HttpTransport(
@@ -102,6 +104,7 @@ class Parts:
             news=self.news,
             deadlines=means.deadlines,
             wall_clock=means.wall_clock,
+            busy=self._busy,
         )
         self._pollers: weakref.WeakValueDictionary[str, Poller[Any]] = weakref.WeakValueDictionary()
 

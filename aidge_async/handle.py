@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import anyio
 
 from aidge_async._core.operation import ResultT_co
-from aidge_async._core.outcome import Failed, Running, Succeeded, TaskState
+from aidge_async._core.task_state import TaskFailed, TaskRunning, TaskState, TaskSucceeded
 from aidge_async._core.token import Token
 from aidge_async.errors import DeadlineError
 
@@ -100,7 +100,7 @@ class TaskHandle(Generic[ResultT_co]):
         """
         with self._poller.watched():
             shown: TaskState[ResultT_co] | None = None
-            while not isinstance(shown, (Succeeded, Failed)):
+            while not isinstance(shown, (TaskSucceeded, TaskFailed)):
                 changed = self._poller.changed
                 if self._poller.state != shown:
                     shown = self._poller.state
@@ -113,11 +113,11 @@ class TaskHandle(Generic[ResultT_co]):
     async def _outcome(self) -> ResultT_co:
         while True:
             match self._poller.state:
-                case Succeeded(result=result):
+                case TaskSucceeded(result=result):
                     return result
-                case Failed(error=error):
+                case TaskFailed(error=error):
                     raise _bare(error)
-                case Running():
+                case TaskRunning():
                     if self._poller.stopped_by is not None:
                         raise _bare(self._poller.stopped_by)
                     await self._poller.changed.wait()

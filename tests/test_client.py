@@ -9,13 +9,13 @@ from aidge_async import (
     AidgeClient,
     CredentialsError,
     DeadlineError,
-    Failed,
     Limits,
     ModelAlternation,
     Polling,
     QuotaError,
     RequestError,
     SettingsError,
+    TaskFailed,
     TaskFailedError,
     WireFormat,
 )
@@ -168,7 +168,7 @@ async def test_failed_task_raises_the_gateways_words() -> None:
             await handle
         assert (caught.value.task_id, caught.value.billable) == (handle.task_id, "unknown")
         assert caught.value.message
-        assert isinstance(await handle.status(), Failed)
+        assert isinstance(await handle.status(), TaskFailed)
         with pytest.raises(TaskFailedError):
             await handle
 

@@ -8,8 +8,8 @@ import pytest
 from aidge_async import (
     DeadlineError,
     Polling,
-    Running,
-    Succeeded,
+    TaskRunning,
+    TaskSucceeded,
 )
 from aidge_async.sandbox.settings import SandboxSettings
 from aidge_async.testing.clock import virtual_backend
@@ -60,10 +60,10 @@ async def test_events_tell_the_state_now_then_changes_then_the_end() -> None:
         handle = await aidge.submit(URL_REQUEST)
         states = [state async for state in handle.events()]
         again = [state async for state in handle.events()]
-    assert states[0] == Running()
-    assert Running("running") in states
-    assert [type(state) for state in states].count(Succeeded) == 1
-    assert isinstance(states[-1], Succeeded)
+    assert states[0] == TaskRunning()
+    assert TaskRunning("running") in states
+    assert [type(state) for state in states].count(TaskSucceeded) == 1
+    assert isinstance(states[-1], TaskSucceeded)
     assert again == states[-1:]
 
 
@@ -72,10 +72,10 @@ async def test_status_asks_once() -> None:
     world, client = virtual_sandbox(SandboxSettings(duration=10, spread=0))
     async with client as aidge:
         handle = await aidge.submit(URL_REQUEST)
-        assert await handle.status() == Running("submitted")
+        assert await handle.status() == TaskRunning("submitted")
         await anyio.sleep(11)
-        assert isinstance(await handle.status(), Succeeded)
-        assert isinstance(await handle.status(), Succeeded)
+        assert isinstance(await handle.status(), TaskSucceeded)
+        assert isinstance(await handle.status(), TaskSucceeded)
     assert queries_of(world, handle.task_id) == 2
 
 

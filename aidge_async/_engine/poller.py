@@ -7,7 +7,7 @@ into the task group it runs in. Submitting is not its matter.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Generic, assert_never
+from typing import Final, Generic, assert_never
 
 import anyio
 import anyio.abc
@@ -18,16 +18,17 @@ from aidge_async._core import codec, envelope, reading, retry
 from aidge_async._core.call import Phase, TransportError
 from aidge_async._core.envelope import Completed, Unreadable
 from aidge_async._core.operation import Operation, ResultT_co, TaskFacts
-from aidge_async._core.outcome import Failed, Running, Succeeded, TaskState
 from aidge_async._core.retry import Ruling
-from aidge_async._core.schedule import FixedInterval
+from aidge_async._core.schedule import Course, Schedule
+from aidge_async._core.task_state import TaskFailed, TaskRunning, TaskState, TaskSucceeded
 from aidge_async._core.token import Token
+from aidge_async._engine.busy import Busy
 from aidge_async._engine.caller import Caller, Patience
 from aidge_async._engine.news import News
 from aidge_async.config import Deadlines
 from aidge_async.errors import TaskFailedError
 
-_UNREADABLE_SIGHTINGS = 3  # a result that cannot be read so often will not be read the next time
+_UNREADABLE_SIGHTINGS: Final = 3  # a result that cannot be read so often will not be read the next time
 
 
 @attrs.frozen(kw_only=True)
@@ -36,10 +37,11 @@ class PollerParts:
 
     caller: Caller
     group: anyio.abc.TaskGroup
-    schedule: FixedInterval
+    schedule: Schedule
     news: News
     deadlines: Deadlines
     wall_clock: Callable[[], float]
+    busy: Busy
 
 
 class Poller(Generic[ResultT_co]):
@@ -52,46 +54,111 @@ class Poller(Generic[ResultT_co]):
         token: The task.
     """
 
+    # Ten thousand of these may be followed at once, so they hold no dictionary, and an event only where one is awaited.
+    __slots__ = (
+        "__weakref__",
+        "_born",
+        "_changed",
+        "_course",
+        "_loops",
+        "_on_end",
+        "_operation",
+        "_parts",
+        "_patience",
+        "_scope",
+        "_watchers",
+        "ended_at",
+        "seen_running_at",
+        "state",
+        "stopped_by",
+        "token",
+    )
+
     def __init__(self, parts: PollerParts, operation: Operation[ResultT_co], token: Token) -> None:
         self._parts = parts
         self._operation = operation
-        self._token = token
-        self._call = codec.write_query(operation, token.task_id, trial=token.trial)
-        self._patience = Patience()
+        self.token = token
+        """The task."""
+        self._patience: Patience | None = None
+        self._course: Course | None = None
         # The clock of the machine may jump, so a task's age is counted on the event loop's from here on.
         self._born = anyio.current_time() - max(0.0, parts.wall_clock() - token.submitted_at)
         self._scope: anyio.CancelScope | None = None
         self._watchers = 0
-        self._changed = anyio.Event()
-        self.state: TaskState[ResultT_co] = Running()
+        self._on_end: tuple[Callable[[], None], ...] = ()
+        self._loops = Busy()
+        self._changed: anyio.Event | None = None
+        self.state: TaskState[ResultT_co] = TaskRunning()
+        self.seen_running_at: float | None = None
+        """Moment of the last poll that found the task not done, on the event loop's clock."""
+        self.ended_at: float | None = None
+        """Moment at which its end was known."""
         self.stopped_by: Exception | None = None
         """Why polling was given up, where that says nothing about the task (credentials, say)."""
 
     @property
     def settled(self) -> bool:
         """Return whether the task's end is known."""
-        return not isinstance(self.state, Running)
+        return not isinstance(self.state, TaskRunning)
+
+    @property
+    def followed(self) -> bool:
+        """Return whether somebody watches and the end is not known."""
+        return self._scope is not None
 
     @property
     def changed(self) -> anyio.Event:
         """Return the event that is set at the next change."""
+        if self._changed is None:
+            self._changed = anyio.Event()
         return self._changed
 
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Keep the poller polling inside the block."""
+        self._begin()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def watch(self, on_end: Callable[[], None]) -> None:
+        """Keep the poller polling; call *on_end* when the end is known or polling given up. `unwatch` ends it."""
+        self._on_end += (on_end,)
+        self._begin()
+
+    def unwatch(self, on_end: Callable[[], None]) -> None:
+        """End what `watch` began."""
+        self._on_end = tuple(other for other in self._on_end if other is not on_end)
+        self._leave()
+
+    async def rested(self) -> None:
+        """Wait until no coroutine follows the task any more."""
+        await self._loops.none()
+
+    def stop(self, error: Exception) -> None:
+        """Give polling up; whoever watches is told *error*."""
+        self.stopped_by = error
+        self._patience = None
+        self._change(self.state)
+        self._end()
+
+    def _begin(self) -> None:
         self._watchers += 1
         if self._scope is None and not self.settled:
             self._scope = anyio.CancelScope()
             self.stopped_by = None
             self._parts.group.start_soon(self._follow, self._scope)
-        try:
-            yield
-        finally:
-            self._watchers -= 1
-            if not self._watchers and self._scope is not None:
-                self._scope.cancel()
-                self._scope = None
+
+    def _leave(self) -> None:
+        self._watchers -= 1
+        if not self._watchers:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+            self._scope = None
 
     async def poll(self) -> float | None:
         """Ask once; return the seconds to wait after a fault that may pass, `None` otherwise."""
@@ -104,51 +171,61 @@ class Poller(Generic[ResultT_co]):
             case Completed():
                 return self._completed(answer)
             case envelope.Running():
-                self._patience.restore()
                 self._seen_running(answer)
                 return None
             case _:
                 assert_never(answer)
 
     async def _follow(self, scope: anyio.CancelScope) -> None:
-        with scope:
+        with scope, self._parts.busy, self._loops:
             try:
                 await self._poll_until_settled()
             except Exception as exc:  # noqa: BLE001  the boundary: watchers raise it, the client's other tasks go on
-                self._stop(exc)
+                self.stop(exc)
         if self._scope is scope:
             self._scope = None
 
     async def _poll_until_settled(self) -> None:
-        last_poll: float | None = None
-        wait: float | None = None
-        while not self.settled and self.stopped_by is None:
-            if wait is None:
-                wait = self._parts.schedule.next_delay(self._age(), last_poll)
-            await anyio.sleep(wait)
-            wait = await self.poll()
-            last_poll = self._age()
+        course = self._parts.schedule.follow((self._operation.name, self.token.count))
+        self._course = course
+        try:
+            while not self.settled and self.stopped_by is None:
+                await anyio.sleep(course.next_delay(self._age()))
+                wait = await self.poll()
+                while wait is not None:
+                    await anyio.sleep(wait)
+                    wait = await self.poll()
+        finally:
+            if self._course is not None:
+                self._course = None
+                course.left()
 
     async def _ask(self) -> envelope.Running | Completed | Ruling:
         within = self._parts.deadlines.query + self._parts.deadlines.connect
-        permit = await self._parts.caller.permit(self._call)
+        call = codec.write_query(self._operation, self.token.task_id, trial=self.token.trial)
+        permit = await self._parts.caller.permit(call)
         try:
             with anyio.move_on_after(within):
-                return await self._parts.caller.ask(self._call, envelope.read_query, task_age=self._age())
+                return await self._parts.caller.ask(call, envelope.read_query, task_age=self._age())
         finally:
             permit.release()
         lost = TransportError(Phase.SENT, f"no answer within {within:.0f} s")
         return retry.judge("query", lost, now=self._parts.wall_clock())
 
     def _seen_running(self, answer: envelope.Running) -> None:
-        task_id, age = self._token.task_id, self._age()
+        task_id, age = self.token.task_id, self._age()
+        if self._patience is not None:
+            self._patience.restore()
+        self.seen_running_at = anyio.current_time()
+        if self._course is not None:
+            self._course.seen_running(age)
         self._parts.news.tell(events.TaskPolled(task_id=task_id, word=answer.word, known=answer.known, age=age))
-        if self.state != Running(answer.word):
-            self._change(Running(answer.word))
+        if self.state != TaskRunning(answer.word):
+            self._change(TaskRunning(answer.word))
 
     def _completed(self, answer: Completed) -> float | None:
         facts = TaskFacts(
-            task_id=self._token.task_id, request_id=answer.request_id, token=self._token.text(), name=self._token.name
+            task_id=self.token.task_id, request_id=answer.request_id, token=self.token.text(), name=self.token.name
         )
         try:
             result = self._operation.read_result(answer.data, facts)
@@ -161,38 +238,45 @@ class Poller(Generic[ResultT_co]):
         if result is None:
             said = envelope.TaskFailed(message="finished without a picture", request_id=answer.request_id)
             return self._faulted(retry.judge("query", said, now=self._parts.wall_clock()))
-        self._change(Succeeded(result))
-        self._settle("")
+        self._settle(TaskSucceeded(result))
         return None
 
     def _faulted(self, ruling: Ruling) -> float | None:
+        if self._patience is None:
+            self._patience = Patience()
         wait = self._patience.wait_after(ruling)
         error = ruling.error
         if wait is not None:
-            self._parts.news.tell(events.PollFaulted(task_id=self._token.task_id, wait=wait, reason=str(error)))
+            self._parts.news.tell(events.PollFaulted(task_id=self.token.task_id, wait=wait, reason=str(error)))
             return wait
-        error.about(task_id=self._token.task_id, token=self._token.text())
+        error.about(task_id=self.token.task_id, token=self.token.text())
         if isinstance(error, TaskFailedError):
-            self._change(Failed(error))
-            self._settle(str(error))
+            self._settle(TaskFailed(error), str(error))
         else:
-            self._stop(error)
+            self.stop(error)
         return None
-
-    def _stop(self, error: Exception) -> None:
-        self.stopped_by = error
-        self._patience = Patience()
-        self._change(self.state)
 
     def _change(self, state: TaskState[ResultT_co]) -> None:
         self.state = state
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
-    def _settle(self, reason: str) -> None:
+    def _settle(self, state: TaskState[ResultT_co], reason: str = "") -> None:
+        self.ended_at = anyio.current_time()
+        if self._course is not None:
+            self._course.ended(self._age())
+            self._course = None
+        self._change(state)
         self._parts.news.tell(
-            events.TaskSettled(task_id=self._token.task_id, succeeded=not reason, reason=reason, age=self._age())
+            events.TaskSettled(task_id=self.token.task_id, succeeded=not reason, reason=reason, age=self._age())
         )
+        self._end()
+
+    def _end(self) -> None:
+        self._cancel()
+        for on_end in self._on_end:
+            on_end()
 
     def _age(self) -> float:
         return anyio.current_time() - self._born

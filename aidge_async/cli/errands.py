@@ -23,8 +23,8 @@ from aidge_async import (
     ModelAlternation,
     QuotaError,
     ReplyError,
-    Running,
     TaskHandle,
+    TaskRunning,
 )
 from aidge_async.cli import records
 from aidge_async.cli.jobs import Board, Job
@@ -138,7 +138,7 @@ class Errands:
     async def _reach(self, handle: TaskHandle[Any]) -> None:
         """Ask until the gateway answers once: at a port that refuses nobody waits for a quarter of an hour."""
         give_up_at = anyio.current_time() + UNREACHABLE
-        while await handle.status() == Running():
+        while await handle.status() == TaskRunning():
             if anyio.current_time() >= give_up_at:
                 fault = self._board.faults.get(handle.task_id, "no answer came")
                 raise ReplyError(fault, task_id=handle.task_id, token=handle.token)

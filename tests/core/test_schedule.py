@@ -17,13 +17,18 @@ from aidge_async.errors import SettingsError
 )
 def test_next_poll_is_an_interval_after_the_last(age: float, last_poll: float | None, expected: float) -> None:
     """Counted from the submit at first; what is overdue is asked at once."""
-    assert FixedInterval().next_delay(age, last_poll) == expected
+    course = FixedInterval().follow("any")
+    if last_poll is not None:
+        course.seen_running(last_poll)
+    assert course.next_delay(age) == expected
 
 
 @given(st.floats(1, 3600), st.floats(0, 1e6), st.none() | st.floats(0, 1e6))
 def test_delay_is_never_negative_nor_longer_than_needed(seconds: float, age: float, last_poll: float | None) -> None:
     """From 0 to the interval, or to the last poll's interval where that lies ahead."""
-    delay = FixedInterval(seconds).next_delay(age, last_poll)
+    course = FixedInterval(seconds).follow("any")
+    course.seen_running(last_poll or 0.0)
+    delay = course.next_delay(age)
     assert 0.0 <= delay <= seconds + (last_poll or 0.0)
 
 

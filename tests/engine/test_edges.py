@@ -1,12 +1,13 @@
 """Where two things happen at once, or something breaks that should not."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import anyio
 import pytest
 
-from aidge_async import CredentialsError, Polling, Running, Succeeded
-from aidge_async._core.schedule import FixedInterval
+from aidge_async import CredentialsError, Polling, TaskRunning, TaskSucceeded
+from aidge_async._core.schedule import Course, FixedInterval
 from aidge_async._engine.claims import Claims
 from aidge_async._engine.shield import Shielded
 from aidge_async.events import Event, PollFaulted
@@ -57,14 +58,14 @@ async def test_slow_answer_does_not_undo_a_faster_one() -> None:
             await anyio.sleep(1)
             gateway.queries = [finished("task-1")]
             group.start_soon(ask)
-    assert [type(state) for state in states] == [Succeeded, Succeeded]
+    assert [type(state) for state in states] == [TaskSucceeded, TaskSucceeded]
 
 
 class _BrokenSchedule(FixedInterval):
     """A schedule with a bug."""
 
-    def next_delay(self, age: float, last_poll: float | None) -> float:
-        raise LookupError(f"made-up bug at {age:.0f}, {last_poll}")
+    def follow(self, workload: Hashable) -> Course:
+        raise LookupError(f"made-up bug with {workload}")
 
 
 async def test_bug_in_polling_reaches_its_watchers_only() -> None:
@@ -74,7 +75,7 @@ async def test_bug_in_polling_reaches_its_watchers_only() -> None:
         handle = await aidge.submit(URL_REQUEST)
         with pytest.raises(LookupError, match="made-up bug"):
             await handle
-        assert isinstance(await handle.status(), Succeeded)
+        assert isinstance(await handle.status(), TaskSucceeded)
         gateway.submits = [accepted("task-2")]
         assert (await aidge.submit(URL_REQUEST)).task_id == "task-2"
 
@@ -86,7 +87,7 @@ async def test_status_does_not_repeat_an_old_refusal() -> None:
         handle = await aidge.submit(URL_REQUEST)
         with pytest.raises(CredentialsError):
             await handle
-        assert await handle.status() == Running("running")
+        assert await handle.status() == TaskRunning("running")
 
 
 async def test_deadline_of_a_refused_wait_raises_the_refusal() -> None:

@@ -12,8 +12,8 @@ from aidge_async import (
     InvalidInputError,
     Polling,
     ReplyError,
-    Running,
     TaskFailedError,
+    TaskRunning,
 )
 from aidge_async.events import Event, PollFaulted, TaskPolled
 from tests.support import URL_REQUEST, Answer, ScriptedGateway, business, events_of, failed, finished, refused, running
@@ -170,7 +170,7 @@ async def test_two_readers_of_events_both_see_the_end() -> None:
         async def read(pause: float) -> None:
             async for state in handle.events():
                 await anyio.sleep(pause)
-                if not isinstance(state, Running):
+                if not isinstance(state, TaskRunning):
                     ends.append(state)
 
         async with anyio.create_task_group() as group:

@@ -3,7 +3,15 @@
 from pathlib import Path
 from typing import Any, assert_type
 
-from aidge_async import AidgeClient, Failed, GeneratedImages, ModelAlternation, Running, Succeeded, TaskHandle
+from aidge_async import (
+    AidgeClient,
+    GeneratedImages,
+    ModelAlternation,
+    TaskFailed,
+    TaskHandle,
+    TaskRunning,
+    TaskSucceeded,
+)
 
 
 async def results(aidge: AidgeClient, request: ModelAlternation) -> None:
@@ -12,7 +20,7 @@ async def results(aidge: AidgeClient, request: ModelAlternation) -> None:
     handle = await aidge.submit(request, key="sku-1")
     assert_type(handle, TaskHandle[GeneratedImages])
     assert_type(await handle, GeneratedImages)
-    assert_type(await handle.status(), Running | Succeeded[GeneratedImages] | Failed)
+    assert_type(await handle.status(), TaskRunning | TaskSucceeded[GeneratedImages] | TaskFailed)
     assert_type(aidge.resume(handle.token), TaskHandle[Any])
     assert_type(await aidge.save(await handle, "out"), list[Path])
 

@@ -13,7 +13,7 @@ from aidge_async.errors import AidgeError
 
 
 @attrs.frozen
-class Running:
+class TaskRunning:
     """
     The task is not done.
 
@@ -25,17 +25,17 @@ class Running:
 
 
 @attrs.frozen
-class Succeeded(Generic[ResultT_co]):
+class TaskSucceeded(Generic[ResultT_co]):
     """The task is done and its result is here."""
 
     result: ResultT_co
 
 
 @attrs.frozen
-class Failed:
+class TaskFailed:
     """The task was accepted and then failed at the gateway."""
 
     error: AidgeError
 
 
-TaskState: TypeAlias = Running | Succeeded[ResultT_co] | Failed
+TaskState: TypeAlias = TaskRunning | TaskSucceeded[ResultT_co] | TaskFailed
