@@ -5,11 +5,23 @@ Names only; nothing optional is imported here.
 """
 
 from aidge_async._core.operation import TaskRequest, WireFormat
+from aidge_async._core.outcome import (
+    BatchStatistics,
+    Failed,
+    InDoubt,
+    NotSubmitted,
+    Outcome,
+    Succeeded,
+    Timeline,
+    Unfinished,
+)
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
+from aidge_async._core.statistics import LimiterStatistics, PathStatistics
 from aidge_async._core.task_state import TaskFailed, TaskRunning, TaskState, TaskSucceeded
 from aidge_async._io.uploads import read_image
+from aidge_async.batch import Batch
 from aidge_async.client import AidgeClient
-from aidge_async.config import Deadlines, Limits, Polling, Region, Settings
+from aidge_async.config import Region, Settings
 from aidge_async.errors import (
     AidgeError,
     BudgetError,
@@ -32,12 +44,15 @@ from aidge_async.errors import (
 )
 from aidge_async.handle import TaskHandle
 from aidge_async.operations.model_alternation import Age, Background, Gender, ImageStyle, ModelAlternation
+from aidge_async.tuning import Deadlines, Limits, Polling
 
 __all__ = [
     "Age",
     "AidgeClient",
     "AidgeError",
     "Background",
+    "Batch",
+    "BatchStatistics",
     "BudgetError",
     "ClockError",
     "ContentError",
@@ -45,15 +60,21 @@ __all__ = [
     "DeadlineError",
     "Deadlines",
     "DownloadError",
+    "Failed",
     "Gender",
     "GeneratedImage",
     "GeneratedImages",
     "ImageStyle",
+    "InDoubt",
     "InvalidInputError",
     "JournalError",
+    "LimiterStatistics",
     "Limits",
     "ModelAlternation",
     "NotSentError",
+    "NotSubmitted",
+    "Outcome",
+    "PathStatistics",
     "Polling",
     "QuotaError",
     "RateLimitError",
@@ -64,6 +85,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "SubmissionInDoubtError",
+    "Succeeded",
     "TaskFailed",
     "TaskFailedError",
     "TaskHandle",
@@ -71,6 +93,8 @@ __all__ = [
     "TaskRunning",
     "TaskState",
     "TaskSucceeded",
+    "Timeline",
+    "Unfinished",
     "WireFormat",
     "read_image",
 ]

@@ -8,29 +8,32 @@ the library must not cost what opening a connection costs anyway.
 
 import math
 import os
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack
 
 import anyio
 
 from aidge_async._core.operation import ResultT_co, TaskRequest, WireFormat
 from aidge_async._core.pictures import GeneratedImages
 from aidge_async._core.signing import Secret
+from aidge_async._core.statistics import LimiterStatistics
 from aidge_async._core.token import read_token
-from aidge_async.config import Deadlines, Limits, Polling, Region, Settings, read_settings
+from aidge_async.batch import Batch
+from aidge_async.config import Region, Settings, read_settings
 from aidge_async.errors import RequestError, SettingsError
 from aidge_async.handle import TaskHandle
 from aidge_async.operations import operation_named
+from aidge_async.tuning import Deadlines, Limits, Polling
 
 if TYPE_CHECKING:
     import ssl
 
+    from aidge_async._engine.plan import Drawn
     from aidge_async._io.transport import InnerTransport
-    from aidge_async._wiring import Means, Parts
+    from aidge_async._wiring import Parts
     from aidge_async.ports import Observer
 
 _MOST_UNCLAIMED: Final = 10_000  # tokens, some 3 MB; who cancels more than that unheard finds them in the log
@@ -69,10 +72,10 @@ class AidgeClient:
         base_url: Another host instead of the region's, https or on loopback, as for the sandbox.
         wire_format: The dialect the account takes: `documented` (default) or `flat`.
         limits: How much may be asked at once and in a second.
-        polling: When tasks are asked after; every 5 s by default, which the vendor calls typical.
+        polling: When tasks are asked after; by default it is learned from the tasks before, see `Polling.learned`.
         deadlines: How long to wait for what.
-        transport: Another httpx transport below the signature, for all calls to the gateway. It sees signed URLs; one
-            that reports no trace proves that nothing was sent by the class of its errors only.
+        transport: Another httpx transport below the signature, for all calls to the gateway. It sees signed URLs; where
+            it reports no trace, only what httpx itself raised proves that nothing was sent.
         download_transport: Another httpx transport for result pictures; where they lead is then its own matter.
         proxy: URL of a proxy; `None`: what HTTPS_PROXY and its kin say, and none on loopback.
         ssl_context: For TLS; `None`: httpx's default.
@@ -131,11 +134,11 @@ class AidgeClient:
     async def __aenter__(self) -> Self:
         if self._parts is not None:
             raise SettingsError("the client is open already; use one 'async with' for the whole process")
-        from aidge_async._wiring import Parts  # most of the library; see this file's head
+        from aidge_async._wiring import Means, Parts  # most of the library; see this file's head
 
         group = anyio.create_task_group()
         await group.__aenter__()
-        self._parts = Parts(self.settings, self._means(), group, self._unclaimed)
+        self._parts = Parts(self.settings, Means.of(self._options), group, self._unclaimed)
         return self
 
     async def __aexit__(
@@ -188,6 +191,70 @@ class AidgeClient:
             self._open().abandon(key or "", handle.token)
             raise
 
+    def batch(
+        self,
+        requests: "Iterable[Drawn[ResultT_co]] | AsyncIterable[Drawn[ResultT_co]]",
+        *,
+        window: int = 200,
+        order: Literal["completed", "input"] = "completed",
+        save_to: str | Path | None = None,
+        deadline: float | None = None,
+        brake: int | None = 5,
+    ) -> Batch[ResultT_co]:
+        """
+        Bring many requests to their outcomes, as fast as the limits allow and in bounded memory.
+
+        Use it as `async with aidge.batch(requests) as outcomes:` and `async for outcome in outcomes:`. Nothing raised
+        for one request stops the others; credentials or a quota that are refused stop submitting, and what was drawn
+        and not sent is `NotSubmitted`.
+
+        Args:
+            requests: Any iterable or async iterable of requests, or of pairs of a key and a request. It is drawn only
+                as the window allows, so a slow consumer slows the submits, and a million rows cost no memory. What it
+                raises comes out when all that was drawn is delivered.
+            window: Most requests drawn whose outcome was not fetched, which is also the most tasks in flight.
+            order: Whether outcomes come as they are completed, or in the order of the requests.
+            save_to: Folder in which to save the pictures of each task before its outcome is delivered.
+            deadline: Seconds for each request from being drawn; `None`: none for the submit, then `Deadlines.task`.
+            brake: Submissions in doubt in a row after which none is sent for a minute; then one is tried, and the
+                pause is doubled while that fails. `None`: never.
+
+        Raises:
+            RequestError: An argument breaks a rule; nothing was drawn.
+        """
+        from aidge_async._engine.plan import BatchPlan  # most of the library; see this file's head
+
+        parts = self._open()
+        plan = BatchPlan.of(
+            requests,
+            brake=brake,
+            window=window,
+            order=order,
+            save_to=save_to,
+            deadline=deadline,
+            task_deadline=parts.deadlines.task,
+        )
+        return Batch(lambda: self._open().batch(plan))
+
+    async def drain(self, deadline: float) -> tuple[str, ...]:
+        """
+        Submit nothing more, and let what is in flight end; for a backend that is being stopped.
+
+        Who waits for a permit gets `NotSentError` at once. Who waits for a task that does not end in time gets
+        `DeadlineError`; batches deliver `NotSubmitted` and `Unfinished`. The client stays open and submits no more.
+
+        Args:
+            deadline: Seconds.
+
+        Returns:
+            Tokens of the tasks that are not at their end, as far as anybody holds them; resume them elsewhere.
+        """
+        return await self._open().drain(deadline)
+
+    def statistics(self) -> LimiterStatistics:
+        """Return who waits for a permit, who is in flight, and at which rates the gateway is called."""
+        return self._open().limiter.statistics()
+
     async def check(self, request: TaskRequest[Any]) -> tuple[str, ...]:
         """
         Look at *request* and its picture as `submit` would, send nothing, and return what is doubtful about them.
@@ -234,22 +301,6 @@ class AidgeClient:
         if self._parts is None:
             raise SettingsError("the client is not open; use it inside 'async with AidgeClient(...) as aidge:'")
         return self._parts
-
-    def _means(self) -> "Means":
-        from aidge_async._wiring import Means  # most of the library; see this file's head
-
-        options = self._options
-        return Means(
-            limits=options.get("limits", Limits()),
-            polling=options.get("polling", Polling.every(5)),
-            deadlines=options.get("deadlines", Deadlines()),
-            transport=options.get("transport"),
-            download_transport=options.get("download_transport"),
-            proxy=options.get("proxy"),
-            ssl_context=options.get("ssl_context"),
-            observers=options.get("observers", ()),
-            wall_clock=options.get("wall_clock", time.time),
-        )
 
 
 def _checked(make: Callable[[], Settings]) -> Settings:

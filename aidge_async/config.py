@@ -8,19 +8,16 @@ import enum
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 
 from aidge_async._core import gateway
 from aidge_async._core.operation import WireFormat
-from aidge_async._core.schedule import FixedInterval
 from aidge_async._core.signing import Secret
 from aidge_async._core.token import account_hash
 from aidge_async.errors import SettingsError
-
-_MOST_NUMBER: Final = 1e9  # seconds, or calls a second: 32 years, or no limit
 
 
 class Region(enum.Enum):
@@ -30,92 +27,6 @@ class Region(enum.Enum):
     """The global site: api.aidc-ai.com."""
     CHINA = "china"
     """The Chinese site: cn-api.aidc-ai.com."""
-
-
-def _positive_or_none(instance: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if value is not None:
-        _positive(instance, attribute, value)
-
-
-def _positive(instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (number and 0 < value < _MOST_NUMBER):
-        raise SettingsError(
-            f"{attribute.name!r} of {type(instance).__name__} must be a number over 0 and under 1e9 "
-            f"(got {value!r}); change it"
-        )
-
-
-def _count(instance: object, attribute: "attrs.Attribute[Any]", value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingsError(
-            f"{attribute.name!r} of {type(instance).__name__} must be a whole number from 1 (got {value!r}); change it"
-        )
-
-
-@attrs.frozen(kw_only=True)
-class Limits:
-    """
-    How much may be asked of the gateway at once and in a second.
-
-    Args:
-        submit_rate: Submits a second. 2 is the vendor's default for other asynchronous APIs; none is published for
-            this one. `None`: no limit of ours.
-        query_rate: Queries a second. The newest documentation names no limit; 10 keeps 50 tasks polled every 5 s.
-            `None`: no limit of ours.
-        total_rate: Calls of both kinds a second, where the account has such a limit. `None`: no such limit.
-        in_flight: Calls at the gateway at once, which is also the number of connections.
-        uploads: Submits with image bytes on the wire at once; four measured best for the event loop.
-    """
-
-    submit_rate: float | None = attrs.field(default=gateway.SUBMITS_PER_SECOND, validator=_positive_or_none)
-    query_rate: float | None = attrs.field(default=10.0, validator=_positive_or_none)
-    total_rate: float | None = attrs.field(default=None, validator=_positive_or_none)
-    in_flight: int = attrs.field(default=16, validator=_count)
-    uploads: int = attrs.field(default=4, validator=_count)
-
-
-@attrs.frozen(kw_only=True)
-class Deadlines:
-    """
-    How long to wait, all in seconds.
-
-    Args:
-        connect: For one connection.
-        submit: For the answer to one submit attempt, upload included.
-        query: For the answer to one query.
-        task: For an accepted task, where the caller names no deadline. How long tasks take is not documented; tens of
-            seconds are normal for such models.
-        unreachable: How long a submit is tried again while nothing at all can be sent, before `NotSentError`;
-            `None`: until the caller's deadline.
-        shield: How long a submit that is on its way is waited for after its caller was cancelled.
-        download: For one picture.
-    """
-
-    connect: float = attrs.field(default=10.0, validator=_positive)
-    submit: float = attrs.field(default=60.0, validator=_positive)
-    query: float = attrs.field(default=30.0, validator=_positive)
-    task: float = attrs.field(default=900.0, validator=_positive)
-    unreachable: float | None = attrs.field(default=60.0, validator=_positive_or_none)
-    shield: float = attrs.field(default=10.0, validator=_positive)
-    download: float = attrs.field(default=120.0, validator=_positive)
-
-
-@attrs.frozen
-class Polling:
-    """
-    Say when tasks are asked after; make one with `Polling.every`.
-
-    Args:
-        schedule: When the next poll is due.
-    """
-
-    schedule: FixedInterval
-
-    @classmethod
-    def every(cls, seconds: float) -> Self:
-        """Poll each task every *seconds* (at least 1); a task's end is then known *seconds* / 2 late on average."""
-        return cls(FixedInterval(seconds))
 
 
 def is_loopback(host: str) -> bool:

@@ -76,6 +76,13 @@ class SubmitInDoubt:
 
 
 @attrs.frozen(kw_only=True)
+class SubmitsPaused:
+    """Too many submissions of a batch in a row are in doubt: it sends none for *wait* seconds, then one to try."""
+
+    wait: float
+
+
+@attrs.frozen(kw_only=True)
 class TaskPolled:
     """The gateway said that a task is not done yet."""
 
@@ -134,6 +141,7 @@ Event: TypeAlias = (
     | TaskUnclaimed
     | SubmitRefused
     | SubmitInDoubt
+    | SubmitsPaused
     | TaskPolled
     | PollFaulted
     | TaskSettled

@@ -11,8 +11,6 @@ import anyio
 
 from aidge_async._core.operation import ResultT_co
 from aidge_async._core.task_state import TaskFailed, TaskRunning, TaskState, TaskSucceeded
-from aidge_async._core.token import Token
-from aidge_async.errors import DeadlineError
 
 if TYPE_CHECKING:
     from aidge_async._engine.poller import Poller  # made when a client is open; importing a handle must not load it
@@ -26,20 +24,17 @@ class TaskHandle(Generic[ResultT_co]):
     token resumes it, in this process or another.
     """
 
-    def __init__(
-        self, poller: "Poller[ResultT_co]", token: Token, *, task_seconds: float, query_seconds: float
-    ) -> None:
+    def __init__(self, poller: "Poller[ResultT_co]", *, task_seconds: float) -> None:
         self._poller = poller
-        self._facts = token
         self._task_seconds = task_seconds
-        self._query_seconds = query_seconds
-        self.token = token.text()
+        self.token = poller.token.text()
         """Resumes this task; a text without a secret, safe to store."""
-        self.task_id = token.task_id
+        self.task_id = poller.token.task_id
         """The gateway's id of the task."""
 
     def __repr__(self) -> str:
-        return f"<TaskHandle {self.task_id} of {self._facts.operation}, {type(self._poller.state).__name__.lower()}>"
+        state = type(self._poller.state).__name__.removeprefix("Task").lower()
+        return f"<TaskHandle {self.task_id} of {self._poller.token.operation}, {state}>"
 
     def __await__(self) -> Generator[Any, Any, ResultT_co]:
         return self.result().__await__()
@@ -62,16 +57,10 @@ class TaskHandle(Generic[ResultT_co]):
             with anyio.move_on_after(max(0.0, seconds)):
                 return await self._outcome()
             if self._poller.stopped_by is None:
-                with anyio.move_on_after(self._query_seconds):
-                    await self._poller.poll()
+                await self._poller.ask_once_more()
         if self._poller.settled or self._poller.stopped_by is not None:
             return await self._outcome()
-        raise DeadlineError(
-            f"task {self.task_id} still runs after {max(0.0, seconds):.3g} s of waiting; it goes on at the gateway: "
-            "resume its token",
-            task_id=self.task_id,
-            token=self.token,
-        )
+        raise self._poller.overdue(seconds)
 
     async def status(self) -> TaskState[ResultT_co]:
         """

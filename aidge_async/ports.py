@@ -7,7 +7,7 @@ or loop of the runner; only the wall clock, for signing, is handed in.
 
 from typing import Protocol
 
-from aidge_async._core.call import Call, Reply
+from aidge_async._core.call import Call, Reply, Way
 from aidge_async._core.lifecycle import Entry
 from aidge_async.events import Event
 
@@ -15,9 +15,13 @@ from aidge_async.events import Event
 class Transport(Protocol):
     """Carries calls to the gateway, signed."""
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: Call, way: Way | None = None) -> Reply:
         """
         Send one call and return its answer, whatever its status.
+
+        Args:
+            call: What to send.
+            way: Is told before a cancellation goes up; `None`: nobody wants to know.
 
         Raises:
             TransportError: No answer came; its phase says what is certain. Nothing else may be raised.
@@ -38,7 +42,7 @@ class Permit(Protocol):
         ...
 
     def release(self) -> None:
-        """Give it back, once: the call was answered, or will not be made."""
+        """Give it back, once; where no answer was reported, the call was lost or not made."""
         ...
 
 
@@ -49,8 +53,18 @@ class Limiter(Protocol):
         """Wait for the leave to send *call* once."""
         ...
 
-    def hold(self, path: str, seconds: float) -> None:
-        """Grant nobody a permit for *path* for so many seconds: the gateway refused a call for its rate."""
+    def answered(self, call: Call) -> None:
+        """Take note that the gateway answered *call*, whose permit is held, and did not refuse it for its rate."""
+        ...
+
+    def refused(self, call: Call, wait: float | None) -> None:
+        """
+        Take note that the gateway refused *call*, whose permit is held, for its rate.
+
+        Args:
+            call: The call itself, not an equal one.
+            wait: Seconds for which nobody is to call its path; `None`: the gateway named none.
+        """
         ...
 
 

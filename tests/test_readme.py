@@ -7,9 +7,10 @@ from typing import Any
 import anyio
 import pytest
 
-from aidge_async import DeadlineError
+from aidge_async import DeadlineError, Polling
 from aidge_async.sandbox.server import RunningSandbox
 from aidge_async.sandbox.settings import SandboxSettings
+from aidge_async.testing import SocketSandbox
 from aidge_async.testing.clock import virtual_backend
 from tests.support import virtual_sandbox
 
@@ -58,3 +59,19 @@ def test_token_finishes_elsewhere(backend: str, photo: bytes) -> None:
 
     name, options = virtual_backend(backend)
     anyio.run(story, backend=name, backend_options=options)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # pictures are saved in threads, in real time
+async def test_catalogue_tells_each_outcome(photo: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The batch's example saves what succeeds and names what does not."""
+    (tmp_path / "look.jpg").write_bytes(photo)
+    (tmp_path / "text.jpg").write_text("no picture")
+    with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:
+        async with sandbox.client(polling=Polling.every(1)) as aidge:
+            photos = [tmp_path / "look.jpg", tmp_path / "text.jpg"]
+            await example("catalogue")["catalogue"](aidge, photos, tmp_path / "out")
+    told = capsys.readouterr().out
+    assert "look saved: " in told
+    assert "text not bought: " in told
+    assert "BatchStatistics(total=None, drawn=2" in told
+    assert len(list((tmp_path / "out").iterdir())) == 2

@@ -89,6 +89,18 @@ class Phase(enum.Enum):
     """Some of it may have left: the gateway perhaps has it."""
 
 
+@attrs.define
+class Way:
+    """
+    Say how far one call came, to who stops waiting for it: a cancellation carries no phase.
+
+    Args:
+        phase: What is certain; the transport proves it where it can.
+    """
+
+    phase: Phase = Phase.SENT
+
+
 class TransportError(Exception):
     """
     Raised by a transport for a call that got no answer; the only kind it may raise.

@@ -5,7 +5,7 @@ No API's own facts come in here; each has its file in `operations/`.
 """
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
@@ -85,6 +85,7 @@ class Operation(Generic[ResultT_co]):
         dialects: How a request is written, by wire format.
         image_of: What a request gives as its image: a file, bytes or a URL.
         picture_count: How many pictures a request buys.
+        workload: What of a request decides how long its task takes; tasks of equal workload are polled alike.
         read_result: Turns the `data` of a succeeded query into the result, `None` where there is none in it; raises
             `reading.UnreadableValueError`.
     """
@@ -98,4 +99,5 @@ class Operation(Generic[ResultT_co]):
     dialects: Mapping[WireFormat, Dialect]
     image_of: Callable[[Any], Path | bytes | str]
     picture_count: Callable[[Any], int]
+    workload: Callable[[Any], Hashable]
     read_result: ReadResult[ResultT_co]

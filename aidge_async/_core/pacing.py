@@ -1,14 +1,15 @@
 """
 When the next call may start so that no second ever holds more than the rate, as decisions over clock readings.
 
-It waits for nothing and knows no callers; `_io/limiter.py` does the waiting.
+It waits for nothing and knows no callers; `_io/limiter.py` does the waiting. Which rate is in force is found in
+`rate.py`.
 """
 
 import math
 from collections import deque
 from typing import Final
 
-import attrs
+from aidge_async._core.rate import Rate, Start
 
 # Starts are spaced a little closer than the rate, so that the log binds and not the spacing (measured: 49.8 of 50).
 _SPACING: Final = 0.9
@@ -19,68 +20,143 @@ _MARGIN: Final = 0.002
 _LATENCIES: Final = 64
 # Most that a slow call may push its successor by: one unanswered upload must not hold everyone.
 _MOST_CORRECTION: Final = 0.05
-
-
-@attrs.define(eq=False)
-class Start:
-    """One call's start, and how long its answer took, once it came."""
-
-    at: float
-    latency: float | None = None
+# The same in the first second after a pause. Then connections are made, and calls come in a heap: measured with fifty
+# at once, the first took 250 ms longer than the rest, and 50 ms let 51 to 53 arrive in a second. It is paid once.
+_MOST_COLD_CORRECTION: Final = 0.5
+_PAUSE: Final = 5.0
+_SECOND: Final = 1.0  # what servers count in
+_REFUSALS: Final = 256  # starts remembered as refused; more in one second is a storm, and its rate is halved
 
 
 class Pace:
     """
-    Admit at most `rate` starts in any one second, as the *server* counts them.
+    Admit at most as many starts in any one second as the rate in force says, as the *server* counts them.
 
     The server counts arrivals, not starts: a call whose predecessor by *rate* places was slow on its way may arrive
     within a second of it. So start *k* comes no earlier than `start[k - R] + 1 s + 2 ms + (latency[k - R] - least
-    latency seen)`; measured, only that keeps the server's count within the limit under jitter.
+    latency seen)`; measured, only that keeps the server's count within the limit under jitter. The last term is at most
+    50 ms, and 500 ms for the calls of the first second after a pause.
 
     Args:
-        rate: Starts a second, over 0. Under 1, one start is admitted every `1 / rate` seconds.
+        ceiling: Starts a second, over 0, at most. Under 1, one start is admitted every `1 / rate` seconds.
+        first: The rate it begins with; `None`: *ceiling*.
     """
 
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-        self._count = max(1, math.floor(rate))
-        self._window = self._count / rate
-        self._memory = self._window + _MARGIN + _MOST_CORRECTION
+    def __init__(self, ceiling: float, first: float | None = None) -> None:
+        self._adapted = Rate(ceiling, ceiling if first is None else first)
         self._starts: deque[Start] = deque()
+        self._second: deque[float] = deque()
+        self._refusals: deque[float] = deque(maxlen=_REFUSALS)
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._least_latency = 0.0
         self._held_until = -math.inf
+        self._cold_until = -math.inf
+        self._keep(self._adapted.in_force)
 
     def __repr__(self) -> str:
         return f"<Pace {self.rate:g}/s, {len(self._starts)} starts in the log>"
 
+    def held(self, now: float) -> float:
+        """Return for how many seconds nobody may start because of a refusal."""
+        return max(0.0, self._held_until - now)
+
     def earliest(self, now: float) -> float:
         """Return the earliest moment, not before *now*, at which the next call may start."""
         moment = max(now, self._held_until)
-        if self._starts:
-            moment = max(moment, self._starts[-1].at + _SPACING / self.rate)
-        if len(self._starts) == self._count:
-            oldest = self._starts[0]
-            moment = max(moment, oldest.at + self._window + _MARGIN + self._correction(oldest, now))
+        starts = self._starts
+        if starts:
+            due = starts[-1].at + self._spacing
+            if len(starts) >= self._count:
+                binding = starts[-self._count]
+                due = max(due, binding.at + self._window + self._correction(binding, now))
+            moment = max(moment, due)
         return moment
 
-    def start(self, now: float) -> Start:
-        """Record that a call starts *now*."""
-        # What no longer binds is dropped, so that a high rate keeps no long log.
-        while self._starts and (len(self._starts) == self._count or self._starts[0].at < now - self._memory):
-            self._starts.popleft()
-        started = Start(now)
-        self._starts.append(started)
+    def start(self, now: float, *, waited: bool = False) -> Start:
+        """
+        Record that a call starts *now*.
+
+        Args:
+            now: The reading of the clock.
+            waited: Whether it had to wait for this pace, and for nothing else.
+        """
+        starts, second = self._starts, self._second
+        # What no longer binds is dropped, so that a high rate keeps no long log; the last one is kept for the spacing.
+        while len(starts) > 1 and starts[0].at < now - self._memory:
+            starts.popleft()
+        while second and second[0] <= now - _SECOND:
+            second.popleft()
+        if not starts or now - starts[-1].at > _PAUSE:
+            self._cold_until = now + _SECOND
+        started = Start(now, len(second), is_cold=now < self._cold_until)
+        starts.append(started)
+        second.append(now)
+        adapted = self._adapted
+        adapted.started(started, waited=waited)
+        if adapted.in_force != self.rate:
+            self._keep(adapted.in_force)
         return started
 
     def answered(self, started: Start, now: float) -> None:
-        """Record when a call's answer came."""
-        started.latency = now - started.at
-        self._latencies.append(started.latency)
+        """Record when a call's answer came, which did not refuse it for its rate."""
+        self._took(started, now)
+        self._adapted.answered(started)
+        self._adapt()
+
+    def lost(self, started: Start, now: float) -> None:
+        """Record that a call ended without an answer: what it took says nothing about the network."""
+        started.is_cold = False
+        self._adapted.lost(started, now)
+        self._adapt()
+
+    def refused(self, started: Start, now: float, wait: float | None) -> None:
+        """
+        Record that the server refused a call for its rate: nobody starts for a time, and then less often.
+
+        Args:
+            started: The call's start.
+            now: The reading of the clock.
+            wait: Seconds that the gateway named; `None`: it named none.
+        """
+        accepted = self._accepted_before(started)
+        self._took(started, now)
+        self._refusals.append(started.at)
+        self.hold(now + self._adapted.refused(started, now, accepted=accepted, wait=wait))
+        self._adapt()
+
+    def exclude(self, started: Start, now: float) -> None:
+        """Record that the server refused a call for a rate that is not this one's: it took no share of it."""
+        self._refusals.append(started.at)
+        self.lost(started, now)
 
     def hold(self, until: float) -> None:
-        """Admit nobody before *until*: the server refused a call for its rate."""
+        """Admit nobody before *until*."""
         self._held_until = max(self._held_until, until)
 
+    def _accepted_before(self, started: Start) -> int:
+        refused = sum(1 for at in self._refusals if started.at - _SECOND < at <= started.at)
+        return max(0, started.crowd - refused)
+
+    def _adapt(self) -> None:
+        if self._adapted.in_force != self.rate:
+            self._keep(self._adapted.in_force)
+
+    def _keep(self, rate: float) -> None:
+        self.rate = rate
+        self._count = math.ceil(rate)
+        self._spacing = _SPACING / rate
+        self._window = self._count / rate + _MARGIN
+        self._memory = max(_SECOND, self._window) + _MOST_COLD_CORRECTION
+
+    def _took(self, started: Start, now: float) -> None:
+        started.latency = now - started.at
+        self._latencies.append(started.latency)
+        self._least_latency = min(self._latencies)
+
     def _correction(self, started: Start, now: float) -> float:
-        latency = now - started.at if started.latency is None else started.latency
-        return min(_MOST_CORRECTION, max(0.0, latency - min(self._latencies, default=0.0)))
+        most = _MOST_COLD_CORRECTION if started.is_cold else _MOST_CORRECTION
+        if started.latency is not None:
+            return min(most, max(0.0, started.latency - self._least_latency))
+        # Not answered yet: look again after a short while, rather than wait for the most that it may be.
+        overdue = max(0.0, now - started.at - self._window)
+        return min(most, overdue + _MOST_CORRECTION, max(0.0, now - started.at - self._least_latency))

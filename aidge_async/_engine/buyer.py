@@ -4,7 +4,6 @@ One purchase: what its key already names is not bought again, everything else is
 How a submission travels is the submitter's matter; here it is decided whether there is one.
 """
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +15,9 @@ from aidge_async._core.lifecycle import Entry, State, fingerprint
 from aidge_async._core.operation import Operation, TaskRequest
 from aidge_async._core.token import Token, read_token
 from aidge_async._engine.claims import Claims
+from aidge_async._engine.gate import Gate
 from aidge_async._engine.news import News
-from aidge_async._engine.submitter import Submission, Submitter
+from aidge_async._engine.submitter import Progress, Submission, Submitter
 from aidge_async.config import Settings
 from aidge_async.errors import RequestError, SubmissionInDoubtError
 from aidge_async.ports import Journal
@@ -34,8 +34,11 @@ class Order:
         image: The URL, or the bytes that were looked at.
         name: What saved pictures are called after.
         warnings: What may be wrong with the image.
-        key: The caller's key, or `None`: buy in any case.
+        key: Its name in the journal and in events.
+        keyed: Whether the caller chose the key; otherwise it is bought in any case.
         until: Moment on the event loop's clock at which to give up.
+        gate: What it has to pass before it leaves.
+        progress: Is kept up to date.
     """
 
     operation: Operation[Any]
@@ -43,8 +46,11 @@ class Order:
     image: str | bytes = attrs.field(repr=False)
     name: str
     warnings: tuple[str, ...]
-    key: str | None
+    key: str
+    keyed: bool
     until: float
+    gate: Gate
+    progress: Progress
 
 
 class Buyer:
@@ -77,10 +83,10 @@ class Buyer:
 
     async def buy(self, order: Order) -> Token:
         """Return the token of the task that *order* names, submitted now or, with a key, before."""
-        if order.key is None:
-            return await self._submit(order, self._entry(order, uuid.uuid4().hex, ""))
+        if not order.keyed:
+            return await self._submit(order, self._entry(order, ""))
         hashed = fingerprint(order.operation.name, codec.values_of(order.request), order.image)
-        entry = self._entry(order, order.key, hashed)
+        entry = self._entry(order, hashed)
         async with self._claims.of(order.key):
             found = await self._journal.find(order.key)
             token = None if found is None else _known(found, entry)
@@ -105,15 +111,17 @@ class Buyer:
                 call=call,
                 entry=entry,
                 deadline=order.until,
+                gate=order.gate,
+                progress=order.progress,
                 make_token=lambda task_id, at: self._token(order, task_id, at).text(),
             )
         )
         return read_token(receipt.token)
 
-    def _entry(self, order: Order, key: str, hashed: str) -> Entry:
+    def _entry(self, order: Order, hashed: str) -> Entry:
         return Entry(
-            key=key,
-            keyed=order.key is not None,
+            key=order.key,
+            keyed=order.keyed,
             operation=order.operation.name,
             fingerprint=hashed,
             state=State.PLANNED,

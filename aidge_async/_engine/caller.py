@@ -9,17 +9,19 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from aidge_async import events
 from aidge_async._core import retry
-from aidge_async._core.call import Call, Reply, TransportError
+from aidge_async._core.call import Call, Reply, TransportError, Way
 from aidge_async._core.envelope import Declined, TaskFailed, Unreadable
 from aidge_async._core.retry import NoSuccess, Ruling
 from aidge_async._engine.news import News
 from aidge_async.ports import Limiter, Permit, Transport
 
 AnswerT = TypeVar("AnswerT")
+
+_RATE_SECOND: Final = 1.0  # what a refused call waits where nobody names a wait: limits are counted in seconds
 
 
 class Caller:
@@ -46,7 +48,12 @@ class Caller:
         return await self._limiter.acquire(call)
 
     async def ask(
-        self, call: Call, read: Callable[[Reply], AnswerT | NoSuccess], *, task_age: float = math.inf
+        self,
+        call: Call,
+        read: Callable[[Reply], AnswerT | NoSuccess],
+        *,
+        task_age: float = math.inf,
+        way: Way | None = None,
     ) -> AnswerT | Ruling:
         """
         Send *call* once, under a permit that the caller holds; return its answer, or the ruling where it is none.
@@ -55,26 +62,37 @@ class Caller:
             call: What to send.
             read: Reads the reply.
             task_age: Seconds since the submit of the task that a query asks after.
+            way: Is told how far the call came, should this be cancelled.
         """
         try:
-            reply = await self._transport.send(call)
+            reply = await self._transport.send(call, way)
         except TransportError as exc:
             ruling = retry.judge(call.kind, exc, now=self._wall_clock())
             ruling.error.__cause__ = exc
             return ruling
         answer = read(reply)
         if not isinstance(answer, (Declined, Unreadable, TaskFailed, TransportError)):
+            self._limiter.answered(call)
             return answer
         return self._ruled(call, reply, retry.judge(call.kind, answer, now=self._wall_clock(), task_age=task_age))
 
     def _ruled(self, call: Call, reply: Reply, ruling: Ruling) -> Ruling:
-        if ruling.holds_path and ruling.wait:
-            self._limiter.hold(call.path, min(ruling.wait, retry.LONGEST_HINT))
+        if ruling.holds_path:
+            self._limiter.refused(call, _named_wait(ruling))
+        else:
+            self._limiter.answered(call)
         if ruling.corrects_clock:
             offset = self._transport.correct_clock(reply.fields.get("date", ""))
             if offset is not None:
                 self._news.tell(events.ClockCorrected(offset=offset))
         return ruling
+
+
+def _named_wait(ruling: Ruling) -> float | None:
+    """Return the seconds for which the gateway wants no call; `None` where only we say so: the limiter knows better."""
+    if ruling.wait is None or (ruling.error.retry_after is None and ruling.wait <= _RATE_SECOND):
+        return None
+    return min(ruling.wait, retry.LONGEST_HINT)
 
 
 class Patience:

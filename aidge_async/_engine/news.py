@@ -19,6 +19,7 @@ logger = logging.getLogger("aidge_async")
 _LEVELS: Final = {
     events.ImageWarned: logging.WARNING,
     events.SubmitInDoubt: logging.WARNING,
+    events.SubmitsPaused: logging.WARNING,
     events.ClockCorrected: logging.WARNING,
     events.TaskUnclaimed: logging.WARNING,
 }

@@ -5,7 +5,7 @@ It starts with the first watcher and stops with the last, keeps the outcome for 
 into the task group it runs in. Submitting is not its matter.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Final, Generic, assert_never
 
@@ -25,9 +25,10 @@ from aidge_async._core.token import Token
 from aidge_async._engine.busy import Busy
 from aidge_async._engine.caller import Caller, Patience
 from aidge_async._engine.news import News
-from aidge_async.config import Deadlines
-from aidge_async.errors import TaskFailedError
+from aidge_async.errors import DeadlineError, TaskFailedError
+from aidge_async.tuning import Deadlines
 
+_LAST_QUERY: Final = 1.0  # seconds: a deadline may be kept late by no more
 _UNREADABLE_SIGHTINGS: Final = 3  # a result that cannot be read so often will not be read the next time
 
 
@@ -52,6 +53,7 @@ class Poller(Generic[ResultT_co]):
         parts: What all pollers share.
         operation: How to ask and to read.
         token: The task.
+        workload: What tasks take about as long as this one have in common.
     """
 
     # Ten thousand of these may be followed at once, so they hold no dictionary, and an event only where one is awaited.
@@ -67,6 +69,7 @@ class Poller(Generic[ResultT_co]):
         "_patience",
         "_scope",
         "_watchers",
+        "_workload",
         "ended_at",
         "seen_running_at",
         "state",
@@ -74,11 +77,12 @@ class Poller(Generic[ResultT_co]):
         "token",
     )
 
-    def __init__(self, parts: PollerParts, operation: Operation[ResultT_co], token: Token) -> None:
+    def __init__(self, parts: PollerParts, operation: Operation[ResultT_co], token: Token, workload: Hashable) -> None:
         self._parts = parts
         self._operation = operation
         self.token = token
         """The task."""
+        self._workload = workload
         self._patience: Patience | None = None
         self._course: Course | None = None
         # The clock of the machine may jump, so a task's age is counted on the event loop's from here on.
@@ -176,6 +180,21 @@ class Poller(Generic[ResultT_co]):
             case _:
                 assert_never(answer)
 
+    async def ask_once_more(self) -> None:
+        """Ask for the last time before a deadline is called missed, for a second at most."""
+        with anyio.move_on_after(_LAST_QUERY):
+            await self.poll()
+
+    def overdue(self, seconds: float) -> DeadlineError:
+        """Return the error of a wait that took *seconds* in vain."""
+        task_id = self.token.task_id
+        return DeadlineError(
+            f"task {task_id} still runs after {max(0.0, seconds):.3g} s of waiting; it goes on at the gateway: "
+            "resume its token",
+            task_id=task_id,
+            token=self.token.text(),
+        )
+
     async def _follow(self, scope: anyio.CancelScope) -> None:
         with scope, self._parts.busy, self._loops:
             try:
@@ -186,7 +205,7 @@ class Poller(Generic[ResultT_co]):
             self._scope = None
 
     async def _poll_until_settled(self) -> None:
-        course = self._parts.schedule.follow((self._operation.name, self.token.count))
+        course = self._parts.schedule.follow((self._operation.name, self._workload))
         self._course = course
         try:
             while not self.settled and self.stopped_by is None:

@@ -14,16 +14,33 @@ import attrs
 
 from aidge_async import events
 from aidge_async._core import retry
-from aidge_async._core.call import Call, Phase, TransportError
+from aidge_async._core.call import Call, Phase, TransportError, Way
 from aidge_async._core.envelope import Accepted, read_submit
 from aidge_async._core.lifecycle import Entry, State
 from aidge_async._core.retry import Ruling
 from aidge_async._engine.caller import Caller, Patience
+from aidge_async._engine.gate import Gate
 from aidge_async._engine.news import News
 from aidge_async._engine.shield import Shielded
-from aidge_async.config import Deadlines
 from aidge_async.errors import AidgeError, DeadlineError, NotSentError, SubmissionInDoubtError
 from aidge_async.ports import Journal, Permit
+from aidge_async.tuning import Deadlines
+
+
+@attrs.define
+class Progress:
+    """
+    Note how far a submission has come, for who ordered it, whatever ends it.
+
+    Args:
+        sent_at: Moment on the event loop's clock at which its latest attempt left.
+        answered_at: Moment at which that attempt's answer was recorded.
+        token: What resumes its task, once it is accepted.
+    """
+
+    sent_at: float | None = None
+    answered_at: float | None = None
+    token: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -35,12 +52,16 @@ class Submission:
         call: What is sent.
         entry: What is recorded of it, planned.
         deadline: Moment on the event loop's clock at which to give up; infinite for none.
+        gate: What it has to pass before it leaves.
+        progress: Is kept up to date.
         make_token: Makes the token of a task id and the epoch second of the submit.
     """
 
     call: Call = attrs.field(repr=False)
     entry: Entry
     deadline: float
+    gate: Gate
+    progress: Progress
     make_token: Callable[[str, float], str] = attrs.field(repr=False)
 
 
@@ -86,17 +107,25 @@ class Submitter:
         """
         patience = Patience()
         give_up_at = submission.deadline
+        refused: AidgeError | None = None
         for attempt in itertools.count(1):
-            answer = await self._attempt(submission, attempt)
+            try:
+                answer = await self._attempt(submission, attempt)
+            except DeadlineError:
+                if refused is None:
+                    raise
+                raise self._ended(submission, refused) from None  # why it had to wait so long says more
             if isinstance(answer, Receipt):
                 return answer
+            refused = answer.error
             give_up_at = self._give_up_at(submission, answer, give_up_at)
             wait = patience.wait_after(answer)
             if wait is None or anyio.current_time() + wait >= give_up_at:
                 raise self._ended(submission, answer.error)
             key = submission.entry.key
             self._news.tell(events.SubmitPostponed(key=key, attempt=attempt, wait=wait, reason=str(answer.error)))
-            await anyio.sleep(wait)
+            with submission.gate.waiting(key):
+                await anyio.sleep(wait)
         raise AssertionError  # pragma: no cover  the count has no end
 
     def _give_up_at(self, submission: Submission, answer: Ruling, before: float) -> float:
@@ -115,23 +144,35 @@ class Submitter:
 
     async def _attempt(self, submission: Submission, attempt: int) -> _Answer:
         permit = await self._permit(submission)
+        answer: _Answer | None = None
+        submission.progress.sent_at = None
         try:
             shielded: Shielded[_Answer] = Shielded(
                 lambda: self._send(submission, attempt, permit.waited, shielded), self._deadlines.shield
             )
             try:
-                return await shielded.run()
+                answer = await shielded.run()
             except anyio.get_cancelled_exc_class():
-                if isinstance(shielded.result, Receipt):
-                    self._news.tell(events.TaskUnclaimed(key=submission.entry.key, token=shielded.result.token))
+                answer = shielded.result
+                if isinstance(answer, Receipt):
+                    self._news.tell(events.TaskUnclaimed(key=submission.entry.key, token=answer.token))
                 raise
+            return answer
         finally:
             permit.release()
+            submission.gate.brake.told(in_doubt=_is_in_doubt(answer, submission.progress))
 
     async def _permit(self, submission: Submission) -> Permit:
+        """Return a permit with which the gate lets the submission out."""
+        gate = submission.gate
         try:
-            with anyio.fail_after(submission.deadline - anyio.current_time()):
-                return await self._caller.permit(submission.call)
+            while True:
+                with gate.waiting(submission.entry.key, submission.deadline):
+                    await gate.brake.released()
+                    permit = await self._caller.permit(submission.call)
+                if not gate.is_shut and gate.brake.enter():
+                    return permit
+                permit.release()
         except TimeoutError:
             raise DeadlineError(
                 "the deadline passed while waiting for a permit, nothing was sent; allow more time or raise Limits",
@@ -150,30 +191,43 @@ class Submitter:
         self._news.tell(
             events.SubmitStarted(key=submission.entry.key, attempt=attempt, permit_wait=waited, size_bytes=size_bytes)
         )
-        sent_at, started = self._wall_clock(), anyio.current_time()
+        sent_at = self._wall_clock()
+        submission.progress.sent_at = anyio.current_time()
+        way = Way()
         try:
-            answer = await self._answer(submission)
+            answer = await self._answer(submission, way)
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await self._record(submission, State.IN_DOUBT, reason="cancelled while waiting for the answer")
-            self._news.tell(events.SubmitInDoubt(key=submission.entry.key, reason="cancelled"))
+                await self._cancelled(submission, way.phase)
             raise
         if isinstance(answer, Accepted):
-            return await self._accepted(submission, answer, sent_at, anyio.current_time() - started)
+            return await self._accepted(submission, answer, sent_at)
         await self._record(submission, _state_after(answer), reason=str(answer.error))
+        submission.progress.answered_at = anyio.current_time()
         return answer
 
-    async def _answer(self, submission: Submission) -> Accepted | Ruling:
+    async def _cancelled(self, submission: Submission, phase: Phase) -> None:
+        if phase is Phase.NOT_SENT:
+            submission.progress.sent_at = None
+            return await self._record(submission, State.PLANNED)
+        await self._record(submission, State.IN_DOUBT, reason="cancelled while waiting for the answer")
+        return self._news.tell(events.SubmitInDoubt(key=submission.entry.key, reason="cancelled"))
+
+    async def _answer(self, submission: Submission, way: Way) -> Accepted | Ruling:
         within = min(self._deadlines.submit + self._deadlines.connect, submission.deadline - anyio.current_time())
         with anyio.move_on_after(within):
-            return await self._caller.ask(submission.call, read_submit)
-        lost = TransportError(Phase.SENT, f"no answer within {max(within, 0):.0f} s")
+            return await self._caller.ask(submission.call, read_submit, way=way)
+        missed = "connection" if way.phase is Phase.NOT_SENT else "answer"
+        lost = TransportError(way.phase, f"no {missed} within {max(within, 0):.0f} s")
         return retry.judge("submit", lost, now=self._wall_clock())
 
-    async def _accepted(self, submission: Submission, answer: Accepted, sent_at: float, took: float) -> Receipt:
+    async def _accepted(self, submission: Submission, answer: Accepted, sent_at: float) -> Receipt:
+        answered_at = anyio.current_time()
         token = submission.make_token(answer.task_id, sent_at)
         await self._record(submission, State.ACCEPTED, token=token)
-        key = submission.entry.key
+        progress, key = submission.progress, submission.entry.key
+        progress.token, progress.answered_at = token, anyio.current_time()
+        took = answered_at - (progress.sent_at or answered_at)
         self._news.tell(
             events.TaskAccepted(key=key, task_id=answer.task_id, token=token, request_id=answer.request_id, took=took)
         )
@@ -190,3 +244,9 @@ def _state_after(ruling: Ruling) -> State:
     if isinstance(ruling.error, SubmissionInDoubtError):
         return State.IN_DOUBT
     return State.PLANNED if ruling.again else State.REFUSED
+
+
+def _is_in_doubt(answer: _Answer | None, progress: Progress) -> bool:
+    if answer is None:
+        return progress.sent_at is not None
+    return isinstance(answer, Ruling) and isinstance(answer.error, SubmissionInDoubtError)

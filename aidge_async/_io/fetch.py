@@ -18,8 +18,8 @@ import httpx
 from aidge_async._core.image import format_of
 from aidge_async._core.pictures import GeneratedImage, masked_link
 from aidge_async._io.addresses import check_link, pin
-from aidge_async.config import Deadlines
 from aidge_async.errors import DownloadError
+from aidge_async.tuning import Deadlines
 
 MOST_PICTURE_BYTES: Final = 64 * 1024 * 1024  # a 2048 px PNG is about 12 MB
 _MOST_REDIRECTS: Final = 5

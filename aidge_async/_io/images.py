@@ -6,8 +6,12 @@ changes meanwhile changes nothing.
 """
 
 import stat
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Final
 
+import anyio
 import anyio.to_thread
 import attrs
 
@@ -16,7 +20,9 @@ from aidge_async._core.image import look_at, refuse_weight
 from aidge_async.errors import RequestError
 
 # Bytes up to which the header is looked at in the event loop: a hop to a thread costs more than the look.
-_SMALL_BYTES = 256 * 1024
+_SMALL_BYTES: Final = 256 * 1024
+# Bytes of files that are in memory at once: sixteen of the heaviest that the gateway takes.
+_MOST_BYTES_AT_ONCE: Final = 64 * 1024 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -51,23 +57,68 @@ async def prepare_image(image: Path | bytes | str) -> PreparedImage:
     return await anyio.to_thread.run_sync(_from_bytes, image, "image")
 
 
+class Images:
+    """Bring images into memory, so many bytes of files at once that memory stays bounded, first come first served."""
+
+    def __init__(self) -> None:
+        self._bytes_held = 0
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._freed = anyio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Images, {self._bytes_held} bytes in memory>"
+
+    @asynccontextmanager
+    async def prepared(self, image: Path | bytes | str) -> AsyncIterator[PreparedImage]:
+        """
+        Hold inside the block what to send for *image*.
+
+        Raises:
+            RequestError: As `prepare_image`.
+        """
+        if not isinstance(image, Path):
+            yield await prepare_image(image)
+            return
+        size_bytes = await anyio.to_thread.run_sync(_size_of, image)
+        async with self._turn:
+            while self._bytes_held and self._bytes_held + size_bytes > _MOST_BYTES_AT_ONCE:
+                await self._freed.wait()
+            self._bytes_held += size_bytes
+        try:
+            yield await prepare_image(image)
+        finally:
+            self._bytes_held -= size_bytes
+            self._freed.set()
+            self._freed = anyio.Event()
+
+
 def _from_bytes(content: bytes, shown: str, name: str = "") -> PreparedImage:
     facts = look_at(content, shown)
     return PreparedImage(content=content, name=name, warnings=facts.warnings)
 
 
 def _from_file(path: Path) -> PreparedImage:
-    try:
+    _size_of(path)
+    with _readable(path), path.open("rb") as file:
+        content = file.read(gateway.IMAGE_MOST_BYTES_LENIENT + 1)
+    return _from_bytes(content, path.name, path.stem)
+
+
+def _size_of(path: Path) -> int:
+    """Return the weight of a file that may be opened: regular, and not too heavy."""
+    with _readable(path):
         found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise RequestError(f"{path.name!r} is {kind}; pass the path of a picture")
-        refuse_weight(found.st_size, path.name)
-        with path.open("rb") as file:
-            content = file.read(gateway.IMAGE_MOST_BYTES_LENIENT + 1)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise RequestError(f"{path.name!r} is {kind}; pass the path of a picture")
+    refuse_weight(found.st_size, path.name)
+    return found.st_size
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as exc:
-        if isinstance(exc, RequestError):
-            raise
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
         raise RequestError(f"'{path}' cannot be read ({reason}); pass the path of a readable picture") from exc
-    return _from_bytes(content, path.name, path.stem)

@@ -10,14 +10,23 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 
 from aidge_async._core import gateway, retry, signing
-from aidge_async._core.call import Call, Content, Phase, Reply, TransportError
-from aidge_async._io.connections import FreeList, WholeReplies, environment_proxy, one_connection
-from aidge_async.config import Deadlines, Settings
+from aidge_async._core.call import Call, Content, Phase, Reply, TransportError, Way
+from aidge_async._io.connections import (
+    Carrier,
+    Closable,
+    FreeList,
+    OneConnection,
+    WholeReplies,
+    close,
+    environment_proxy,
+)
+from aidge_async.config import Settings
+from aidge_async.tuning import Deadlines
 
 InnerTransport: TypeAlias = httpx.AsyncBaseTransport
 
@@ -31,6 +40,7 @@ _BEFORE_SENDING: Final = (
     httpx.InvalidURL,
     httpx.ProxyError,
 )
+_NOTHING: Final = Content(b"")
 _CLOCK_NOISE: Final = 2.0  # seconds; `Date` counts whole ones, and the answer travelled
 _HEADERS: Final = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "aidge-async"}
 
@@ -60,49 +70,55 @@ class _Chunks(AsyncIterator[bytes]):
 
 
 class _Progress:
-    """Notes from httpx's trace whether any part of the request, and not of a proxy's CONNECT, was given to the wire."""
+    """
+    Notes from httpx's trace whether any part of the request, and not of a proxy's CONNECT, was given to the wire.
 
-    __slots__ = ("sent", "traced")
+    It also holds the stream that a handshake is done on: cancelled there, httpcore 1.0.9 forgets to close it.
+    """
 
-    def __init__(self) -> None:
-        self.traced = False
+    __slots__ = ("handshaking", "sent", "traced")
+
+    def __init__(self, *, traced: bool) -> None:
+        self.traced = traced
         self.sent = False
+        self.handshaking: Closable | None = None
 
     async def __call__(self, event: str, facts: dict[str, Any]) -> None:
         self.traced = True
         if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
             self.sent = True
+        elif event == "connection.connect_tcp.complete":
+            self.handshaking = facts["return_value"]
+        elif event == "connection.start_tls.complete":
+            self.handshaking = None
 
     def phase(self, exc: BaseException) -> Phase:
         if self.traced:
             return Phase.SENT if self.sent else Phase.NOT_SENT
-        return Phase.NOT_SENT if isinstance(exc, _BEFORE_SENDING) else Phase.SENT
+        return Phase.NOT_SENT if isinstance(exc, _BEFORE_SENDING) and _is_of_httpx(exc.__cause__) else Phase.SENT
 
 
 class _Signer(httpx.AsyncBaseTransport):
-    """Signs requests to the gateway's origin, with a clock that can be corrected, and hands them on."""
+    """Signs requests, with a clock that can be corrected, and has them carried."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, settings: Settings, clock: Callable[[], float]) -> None:
-        self._inner = inner
+    def __init__(self, carrier: Carrier, settings: Settings, clock: Callable[[], float]) -> None:
+        self._carrier = carrier
         self._settings = settings
-        self._origin = httpx.URL(settings.origin)
         self._clock = clock
         self.offset = 0.0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._inner.handle_async_request(self._signed(request))
+        reply = await self._carrier.carry(self._signed(request))
+        return httpx.Response(reply.status_code, content=reply.content, extensions={"reply": reply})
 
     async def aclose(self) -> None:
-        await self._inner.aclose()
+        await self._carrier.aclose()
 
     def _signed(self, request: httpx.Request) -> httpx.Request:
         url = request.url
-        if (url.scheme, url.host, url.port) != (self._origin.scheme, self._origin.host, self._origin.port):
-            raise httpx.UnsupportedProtocol("calls are signed for the gateway's origin only")
         timestamp_ms = int((self._clock() + self.offset) * 1000)
         parameters = signing.system_parameters(self._settings.key_name, self._settings.key_secret, timestamp_ms)
-        joint = b"&" if url.query else b"?"
-        target = url.raw_path + joint + urlencode(parameters).encode()
+        target = url.raw_path + (b"&" if url.query else b"?") + urlencode(parameters).encode("ascii")
         return httpx.Request(
             request.method,
             url.copy_with(raw_path=target),
@@ -136,25 +152,41 @@ class HttpTransport:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
-        carrier = WholeReplies(inner) if inner is not None else _free_list(settings, proxy, ssl_context)
+        self._traced = inner is None
+        carrier: Carrier = _free_list(settings, proxy, ssl_context) if inner is None else WholeReplies(inner)
         self._signer = _Signer(carrier, settings, clock)
-        self._client = httpx.AsyncClient(
-            transport=self._signer, base_url=settings.origin + gateway.PATH_PREFIX, headers=_HEADERS, trust_env=False
-        )
+        self._client = httpx.AsyncClient(transport=self._signer, trust_env=False)
+        self._base = httpx.URL(settings.origin)
+        # By path, of which there are few: parsing one costs a twentieth of a call.
+        self._urls: dict[str, httpx.URL] = {}
+        self._headers = {"host": self._base.netloc.decode("ascii"), **_HEADERS}
         self._timeouts = {
-            "submit": httpx.Timeout(deadlines.submit, connect=deadlines.connect),
-            "query": httpx.Timeout(deadlines.query, connect=deadlines.connect),
+            "submit": httpx.Timeout(deadlines.submit, connect=deadlines.connect).as_dict(),
+            "query": httpx.Timeout(deadlines.query, connect=deadlines.connect).as_dict(),
         }
 
-    async def send(self, call: Call) -> Reply:
-        """Send one call; see `ports.Transport`."""
-        progress = _Progress()
+    async def send(self, call: Call, way: Way | None = None) -> Reply:
+        """
+        Send one call; see `ports.Transport`.
+
+        A submit goes out on a connection of its own; see `connections.py`.
+        """
+        progress = _Progress(traced=self._traced)
         try:
             response = await self._client.send(self._request(call, progress))
         except Exception as exc:  # noqa: BLE001  the boundary: whatever any transport raises has one meaning above
             fault = _fault(progress.phase(exc), exc)
+        except BaseException as exc:
+            # A cancellation or an interrupt goes up as it is, in person, because event loops know theirs by identity.
+            _strip(exc)
+            if way is not None:
+                way.phase = progress.phase(exc)
+            if progress.handshaking is not None:
+                await close(progress.handshaking)
+            raise
         else:
-            return Reply(status_code=response.status_code, fields=dict(response.headers), content=response.content)
+            reply: Reply = response.extensions["reply"]
+            return reply
         raise fault  # out here, so that what was raised below is no context of it
 
     def correct_clock(self, date: str) -> float | None:
@@ -173,20 +205,41 @@ class HttpTransport:
         await self._client.aclose()
 
     def _request(self, call: Call, progress: _Progress) -> httpx.Request:
-        headers = {gateway.TRIAL_HEADER: "true"} if call.trial else {}
-        if call.content is not None:
-            headers |= {"content-type": "application/json", "content-length": str(call.content.size_bytes)}
-        request = self._client.build_request(
+        if not call.path.startswith("/"):
+            raise httpx.UnsupportedProtocol("calls are signed for the gateway's origin only")
+        url = self._urls.get(call.path)
+        if url is None:
+            url = self._urls[call.path] = self._base.copy_with(path=gateway.PATH_PREFIX + call.path)
+        return httpx.Request(  # not the client's own way, which merges settings that it does not have
             call.method,
-            call.path,
-            params=call.query or None,
-            headers=headers,
-            timeout=self._timeouts[call.kind],
-            extensions={"trace": progress},
+            url.copy_with(params=call.query) if call.query else url,
+            headers=self._fields(call),
+            stream=_Body(call.content or _NOTHING),  # as content= it would be wrapped in a generator
+            extensions={"timeout": self._timeouts[call.kind], "trace": progress},
         )
+
+    def _fields(self, call: Call) -> dict[str, str]:
+        fields = dict(self._headers)
+        if call.kind == "submit":
+            fields["connection"] = "close"
+        if call.trial:
+            fields[gateway.TRIAL_HEADER] = "true"
         if call.content is not None:
-            request.stream = _Body(call.content)  # as content= it would be wrapped in a generator
-        return request
+            fields["content-type"] = "application/json"
+            fields["content-length"] = str(call.content.size_bytes)
+        elif call.method == "POST":
+            fields["content-length"] = "0"
+        return fields
+
+
+def _is_of_httpx(cause: BaseException | None) -> bool:
+    """
+    Return whether a class of httpx's means what httpx means by it.
+
+    It does not where another library's error was renamed: httpx-aiohttp 0.2.0 calls a connection lost under the
+    request, or while its answer is awaited, ConnectTimeout (measured).
+    """
+    return cause is None or type(cause).__module__.partition(".")[0] in {"builtins", "httpcore", "httpx", "ssl"}
 
 
 def _fault(phase: Phase, exc: Exception) -> TransportError:
@@ -195,11 +248,7 @@ def _fault(phase: Phase, exc: Exception) -> TransportError:
 
     An error that holds the URL itself (httpx's own never do, one of a user's transport may) is named by its class only.
     """
-    links: list[BaseException] = [exc]
-    for link in links:
-        link.__traceback__ = None
-        near = (link.__cause__, link.__context__, *getattr(link, "exceptions", ()))
-        links += [other for other in near if other is not None and all(other is not known for known in links)]
+    links = _strip(exc)
     if any("sign=" in f"{link} {link!r} {vars(link)}" for link in links):
         return TransportError(phase, type(exc).__name__)
     # trio's errors are often empty while their causes are not; a cancellation's text is anyio's own matter.
@@ -209,15 +258,25 @@ def _fault(phase: Phase, exc: Exception) -> TransportError:
     return fault
 
 
+def _strip(exc: BaseException) -> list[BaseException]:
+    """Cut the frames off an error and all that hangs on it, and return them, it first."""
+    links = [exc]
+    for link in links:
+        link.__traceback__ = None
+        near = (link.__cause__, link.__context__, *getattr(link, "exceptions", ()))
+        links += [other for other in near if other is not None and all(other is not known for known in links)]
+    return links
+
+
 def _free_list(settings: Settings, proxy: str | None, ssl_context: ssl.SSLContext | None) -> FreeList:
     """Return the free list; its one TLS context is made when the first connection needs it."""
-    plain = urlsplit(settings.origin).scheme == "http"
+    plain = settings.origin.startswith("http:")
     via = proxy or (None if settings.on_loopback else environment_proxy(settings.origin))
     shared: list[ssl.SSLContext] = [] if ssl_context is None else [ssl_context]
 
-    def make() -> httpx.AsyncBaseTransport:
+    def make() -> OneConnection:
         if not shared:
             shared.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx.create_ssl_context())
-        return one_connection(verify=shared[0], proxy=via)
+        return OneConnection(verify=shared[0], proxy=via)
 
     return FreeList(make)

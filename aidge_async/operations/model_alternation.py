@@ -270,5 +270,9 @@ MODEL_ALTERNATION: Final = Operation(
     },
     image_of=lambda request: request.image,
     picture_count=lambda request: request.count or gateway.COUNT_DEFAULT,
+    workload=lambda request: (
+        request.count or gateway.COUNT_DEFAULT,
+        request.dimension or gateway.DIMENSION_DEFAULT_PX,
+    ),
     read_result=_read_result,
 )

@@ -7,8 +7,9 @@ import pytest
 
 from aidge_async._core.operation import WireFormat
 from aidge_async._core.signing import Secret
-from aidge_async.config import Deadlines, Limits, Polling, Region, Settings, is_loopback, read_settings
+from aidge_async.config import Region, Settings, is_loopback, read_settings
 from aidge_async.errors import SettingsError
+from aidge_async.tuning import Deadlines, Limits, Polling
 
 KEY: dict[str, Any] = {"key_name": "512345", "key_secret": "made-up-secret"}
 ENV = {"AIDGE_ACCESS_KEY_NAME": "env-name", "AIDGE_ACCESS_KEY_SECRET": "env-made-up"}

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aidge_async._core.pacing import Pace, Start
+from aidge_async._core.pacing import Pace
+from aidge_async._core.rate import Start
 
 
 class Arrival(NamedTuple):
@@ -60,9 +61,9 @@ def test_no_second_holds_more_starts_than_the_rate(rate: int, arrivals: list[Arr
 
 @given(st.floats(0.05, 20), arrival_lists)
 def test_fractional_rate_is_held_over_its_window(rate: float, arrivals: list[Arrival]) -> None:
-    """floor(rate) starts, at least one, in any `floor(rate) / rate` seconds."""
-    count = max(1, math.floor(rate))
-    assert most_in_a_window(starts_of(Pace(rate), arrivals), count / rate) <= count
+    """ceil(rate) starts in any `ceil(rate) / rate` seconds, and so no more than that in any second."""
+    count = math.ceil(rate)
+    assert most_in_a_window(starts_of(Pace(rate), arrivals), max(1.0, count / rate)) <= count
 
 
 @given(st.floats(0.05, 20), arrival_lists, st.integers(0, 59), st.floats(0, 100))
@@ -97,7 +98,9 @@ def test_rate_is_used_where_callers_always_wait(rate: int, latency: float, seed:
     assert (count - rate) / (unsteady[-rate] - unsteady[0]) >= 0.96 * rate
 
 
-@pytest.mark.parametrize(("rate", "spacing"), [(0.1, 10.002), (0.5, 2.002), (1, 1.002), (2, 0.45), (2.5, 0.36)])
+@pytest.mark.parametrize(
+    ("rate", "spacing"), [(0.1, 10.002), (0.5, 2.002), (1, 1.002), (1.5, 0.6), (2, 0.45), (2.5, 0.36)]
+)
 def test_second_start_comes_a_spacing_after_the_first(rate: float, spacing: float) -> None:
     """0.9 of the mean interval where the log has room; the whole window and 2 ms where it has none."""
     pace = Pace(rate)
@@ -112,17 +115,37 @@ def test_slow_predecessor_pushes_its_successor_by_at_most_50_ms(latency: float |
     """One slow or unanswered upload delays who comes a window later by what it was late, capped."""
     pace = Pace(1)
     pace.answered(pace.start(0.0), 0.2)
-    late = pace.start(10.0)
+    late = pace.start(4.0)
     if latency is not None:
-        pace.answered(late, 10.0 + latency)
-    assert pace.earliest(11.0) == pytest.approx(11.002 + push)
+        pace.answered(late, 4.0 + latency)
+    assert pace.earliest(5.0) == pytest.approx(5.002 + push)
 
 
-def test_first_call_unanswered_pushes_by_the_whole_cap() -> None:
-    """Nothing was measured yet, so the worst is assumed."""
+def test_first_calls_push_by_half_a_second_at_most() -> None:
+    """Their connections are being made: who comes a window later looks every 50 ms whether they have been answered."""
     pace = Pace(1)
     pace.start(0.0)
-    assert pace.earliest(1.0) == pytest.approx(1.052)
+    assert pace.earliest(0.0) == pytest.approx(1.002)
+    assert pace.earliest(0.5) == pytest.approx(1.052)
+    assert pace.earliest(1.052) == pytest.approx(1.102)
+    assert pace.earliest(1.4) == pytest.approx(1.45)
+    assert pace.earliest(1.6) == 1.6
+
+
+@pytest.mark.parametrize(("pause", "push"), [(4.9, 0.05), (5.1, 0.3)])
+def test_calls_after_a_pause_may_be_as_late_as_the_first(pause: float, push: float) -> None:
+    """Connections that have idled are closed, and all are made anew in one moment."""
+    pace = Pace(1)
+    pace.answered(pace.start(0.0), 0.2)
+    pace.answered(pace.start(pause), pause + 0.5)
+    assert pace.earliest(pause + 1) == pytest.approx(pause + 1.002 + push)
+
+
+def test_call_that_is_lost_pushes_little() -> None:
+    """It is no longer on its way, if it ever was."""
+    pace = Pace(1)
+    pace.lost(pace.start(0.0), 0.2)
+    assert pace.earliest(1.2) == 1.2
 
 
 def test_nothing_is_in_the_way_of_the_first_start() -> None:
@@ -141,6 +164,7 @@ def test_log_keeps_no_more_than_what_still_binds() -> None:
 def test_start_just_outside_the_second_still_binds_if_it_was_slow() -> None:
     """Dropped a moment too early, a slow first call would let the fifty-first arrive within its second."""
     pace = Pace(50)
+    pace.answered(pace.start(-2.0), -2.0)
     pace.start(0.0)
     for number in range(1, 49):
         pace.answered(pace.start(number * 0.018), number * 0.018)
@@ -148,12 +172,48 @@ def test_start_just_outside_the_second_still_binds_if_it_was_slow() -> None:
     assert pace.earliest(1.001) == pytest.approx(1.052)
 
 
-def test_log_never_exceeds_the_rate() -> None:
-    """More starts than the rate at one moment, as after a jump of the clock, do not grow it."""
-    pace = Pace(3)
-    for _ in range(10):
-        pace.start(0.0)
-    assert len(pace._starts) == 3
+def test_lowered_rate_counts_the_starts_of_before() -> None:
+    """Twenty went out in a second: nobody starts for a quarter of one, and twenty remain the most in 1.02 s."""
+    pace = Pace(20.0)
+    starts = [pace.start(number * 0.05) for number in range(20)]
+    for start in starts[:19]:
+        pace.answered(start, start.at + 0.01)
+    pace.refused(starts[-1], 0.96, None)
+    assert pace.rate == pytest.approx(0.98 * 20)
+    assert pace.held(0.96) == 0.25
+    assert pace.held(2.0) == 0.0
+    assert pace.earliest(0.96) == 1.21
+
+
+def test_refused_call_takes_no_share_of_another_rate() -> None:
+    """Where the total was to blame, the path's own rate stays, and knows that the call was not taken."""
+    pace = Pace(20.0)
+    starts = [pace.start(number * 0.05) for number in range(20)]
+    for start in starts[:10]:
+        pace.exclude(start, 0.96)
+    assert (pace.rate, pace.held(0.96)) == (20.0, 0.0)
+    pace.refused(starts[-1], 0.97, None)
+    assert pace.rate == pytest.approx(0.98 * 9)
+
+
+def test_lost_call_tells_nothing_about_the_network() -> None:
+    """One that was not sent at all ended at once: it would make every answer look late."""
+    pace = Pace(1)
+    pace.answered(pace.start(0.0), 0.2)
+    pace.lost(pace.start(10.0), 10.0)
+    pace.answered(pace.start(20.0), 20.2)
+    assert pace.earliest(21.0) == pytest.approx(21.002)
+
+
+def test_readings_may_repeat() -> None:
+    """A clock of coarse steps, or a loop that reads it once: nothing divides by what has passed."""
+    pace = Pace(math.inf, 2.0)
+    starts = [pace.start(5.0, waited=True) for _ in range(4)]
+    for start in starts:
+        pace.answered(start, 5.0)
+    assert pace.rate == 4.0
+    pace.refused(pace.start(5.0), 5.0, None)
+    assert pace.earliest(5.0) > 5.25
 
 
 @pytest.mark.parametrize("rate", [1e-6, 1e12, 10**30])

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from aidge_async import CredentialsError, Polling, TaskRunning, TaskSucceeded
-from aidge_async._core.schedule import Course, FixedInterval
+from aidge_async._core.schedule import Course, FixedInterval, Schedule
 from aidge_async._engine.claims import Claims
 from aidge_async._engine.shield import Shielded
 from aidge_async.events import Event, PollFaulted
@@ -68,10 +68,17 @@ class _BrokenSchedule(FixedInterval):
         raise LookupError(f"made-up bug with {workload}")
 
 
+class BrokenPolling(Polling):
+    """Gives a schedule with a bug."""
+
+    def schedule(self) -> Schedule:
+        return _BrokenSchedule(5)
+
+
 async def test_bug_in_polling_reaches_its_watchers_only() -> None:
     """Who waits hears of it; the client and its other tasks go on."""
     gateway = ScriptedGateway()
-    async with gateway.client(polling=Polling(_BrokenSchedule(5))) as aidge:
+    async with gateway.client(polling=BrokenPolling("every", 5)) as aidge:
         handle = await aidge.submit(URL_REQUEST)
         with pytest.raises(LookupError, match="made-up bug"):
             await handle

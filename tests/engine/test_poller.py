@@ -140,7 +140,7 @@ async def test_jumping_wall_clock_delays_no_poll() -> None:
     """Ages are counted on the loop's clock, so a machine whose date jumps polls on."""
     gateway = ScriptedGateway(queries=[running("task-1"), running("task-1"), finished("task-1")])
     now = [1_700_000_000.0]
-    async with gateway.client(wall_clock=lambda: now[0]) as aidge:
+    async with gateway.client(polling=Polling.every(5), wall_clock=lambda: now[0]) as aidge:
         handle = await aidge.submit(URL_REQUEST)
         now[0] -= 10_000
         began = anyio.current_time()

@@ -232,6 +232,37 @@ async def test_cancelled_submit_without_an_answer_is_in_doubt() -> None:
     assert len(gateway.posted) == 1
 
 
+class Connecting(ScriptedGateway):
+    """A gateway that is never reached: what carries the call reports that it connects, and connects for ever."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.extensions["trace"]("connection.connect_tcp.started", {})
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+async def test_submit_cancelled_before_it_left_is_not_in_doubt() -> None:
+    """Where nothing was sent when the shield ends, the key is free again and nobody is told of a doubt."""
+    seen: list[Event] = []
+    async with Connecting().client(observers=[seen.append]) as aidge:
+        began = anyio.current_time()
+        with anyio.move_on_after(1):
+            await aidge.submit(URL_REQUEST, key="sku-9")
+        assert anyio.current_time() - began == pytest.approx(11, abs=0.1)
+        entry = await aidge._open().journal.find("sku-9")
+        assert entry is not None
+        assert entry.state is State.PLANNED
+    assert events_of(seen, SubmitInDoubt) == []
+
+
+async def test_deadline_before_the_call_left_is_not_in_doubt() -> None:
+    """Still connecting at the caller's deadline: nothing was sent, and the error says so."""
+    async with Connecting().client() as aidge:
+        with pytest.raises(NotSentError, match="no connection within 7 s") as caught:
+            await aidge.submit(URL_REQUEST, deadline=7)
+    assert (caught.value.billable, caught.value.resend_safe) == ("no", True)
+
+
 async def test_cancelled_run_leaves_its_token() -> None:
     """Who cancels `run` while it polls finds the paid task in `unclaimed`."""
     gateway = ScriptedGateway()

@@ -8,7 +8,8 @@ import httpx
 
 from aidge_async._core.call import Call, Content
 from aidge_async._io.transport import HttpTransport
-from aidge_async.config import Deadlines, Settings
+from aidge_async.config import Settings
+from aidge_async.tuning import Deadlines
 
 NOW = 1_700_000_000.25
 SECRET = "made-up-secret"

@@ -12,9 +12,9 @@ import anyio
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
 from aidge_async._io.download import Downloader
 from aidge_async._io.fetch import Fetcher
-from aidge_async.config import Deadlines
 from aidge_async.errors import ReplyError
 from aidge_async.events import PictureSaved
+from aidge_async.tuning import Deadlines
 from tests.conftest import draw_photo
 from tests.io.loopback import RawServer, read_request
 

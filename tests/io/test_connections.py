@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from aidge_async._io.connections import FreeList, environment_proxy, one_connection
+from aidge_async._io.connections import FreeList, OneConnection, environment_proxy
 from aidge_async.testing.clock import virtual_backend
 
 
@@ -42,6 +42,7 @@ class Connection(httpx.AsyncBaseTransport):
         self.go = anyio.Event()
         self.fails: Exception | None = None
         self.closed = False
+        self.surplus = False
         self._hangs_on_close = hangs_on_close
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -49,6 +50,9 @@ class Connection(httpx.AsyncBaseTransport):
         if self.fails is not None:
             raise self.fails
         return httpx.Response(200, stream=Content(b"%d" % self.number), request=request)
+
+    def has_surplus(self) -> bool:
+        return self.surplus
 
     async def aclose(self) -> None:
         self.closed = True
@@ -79,10 +83,10 @@ def request() -> httpx.Request:
 
 async def ask(connections: FreeList, into: list[str] | None = None) -> str:
     """Send one request and return the number of the connection that carried it."""
-    response = await connections.handle_async_request(request())
+    number = (await connections.carry(request())).content.decode()
     if into is not None:
-        into.append(response.text)
-    return response.text
+        into.append(number)
+    return number
 
 
 async def three_at_once(connections: FreeList, made: Made) -> None:
@@ -138,6 +142,27 @@ async def test_failed_connection_is_closed_and_never_used_again() -> None:
     assert await ask(connections) == "1"
 
 
+async def test_connection_with_a_surplus_is_closed_and_never_used_again() -> None:
+    """What stands behind its answer belongs to nobody."""
+    made = Made()
+    connections = FreeList(made)
+    await ask(connections)
+    made.all[0].surplus = True
+    assert [await ask(connections), await ask(connections)] == ["0", "1"]
+    assert made.all[0].closed
+
+
+async def test_request_that_closes_its_connection_has_one_of_its_own() -> None:
+    """None that was used before, and none is left of it; the idle ones stay for others."""
+    made = Made()
+    connections = FreeList(made)
+    await ask(connections)
+    closing = httpx.Request("POST", "https://gateway.example/", headers={"connection": "close"})
+    assert (await connections.carry(closing)).content == b"1"
+    assert [connection.closed for connection in made.all] == [False, True]
+    assert await ask(connections) == "0"
+
+
 async def test_cancelled_connection_is_closed_and_never_used_again() -> None:
     """Its answer may still come."""
     made = Made(answers=False)
@@ -171,11 +196,11 @@ async def test_content_is_read_whole_and_closed(pieces: list[bytes], error: type
     made().handle_async_request = handle  # type: ignore[method-assign,assignment]  # the one double answers otherwise
     connections._idle.append(made.all[0])
     if error is None:
-        response = await connections.handle_async_request(request())
-        assert response.content == b"".join(pieces)
+        reply = await connections.carry(request())
+        assert reply.content == b"".join(pieces)
     else:
         with pytest.raises(error, match="over 1048576 bytes"):
-            await connections.handle_async_request(request())
+            await connections.carry(request())
     assert content.closed
     assert made.all[0].closed is (error is not None)
 
@@ -224,7 +249,45 @@ def test_proxy_is_what_the_environment_names(
 
 async def test_connection_of_ours_is_one() -> None:
     """httpx's pool below is held to a single connection, kept for four seconds."""
-    transport = one_connection(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), proxy=None)
+    transport = OneConnection(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), proxy=None)
     pool: Any = transport._pool
     assert (pool._max_connections, pool._max_keepalive_connections, pool._keepalive_expiry) == (1, 1, 4.0)
     await transport.aclose()
+
+
+class Layer:
+    """What httpcore might put round a connection one day."""
+
+    def __init__(self, **inner: Any) -> None:
+        vars(self).update(inner)
+
+
+@pytest.mark.parametrize("layer", [Layer(), Layer(_connection=None), Layer(_connection=Layer(_other=1))])
+async def test_connection_whose_inside_is_not_found_has_a_surplus(layer: Layer) -> None:
+    """A handshake too many is better than another call's answer."""
+    transport = OneConnection(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), proxy=None)
+    assert not transport.has_surplus()
+    pool: Any = transport._pool
+    pool._connections.append(layer)
+    assert transport.has_surplus()
+
+
+async def test_fields_are_told_by_lower_case_name() -> None:
+    """Repeated ones are joined (RFC 9110 5.3), and those about the content as it travelled are left out."""
+
+    async def handle(_: httpx.Request) -> httpx.Response:
+        headers = [
+            (b"Retry-After", b"7"),
+            (b"Via", b"a"),
+            (b"via", b"b"),
+            (b"Content-Length", b"1"),
+            (b"Date", b"\xe4"),
+        ]
+        return httpx.Response(200, headers=headers, stream=Content(b"x"))
+
+    made = Made()
+    connections = FreeList(made)
+    made().handle_async_request = handle  # type: ignore[method-assign,assignment]  # the one double answers otherwise
+    connections._idle.append(made.all[0])
+    reply = await connections.carry(request())
+    assert reply.fields == {"retry-after": "7", "via": "a, b", "date": "\xe4"}

@@ -12,9 +12,9 @@ import pytest
 
 from aidge_async._core.pictures import GeneratedImages
 from aidge_async._io import fetch
-from aidge_async.config import Deadlines
 from aidge_async.errors import DownloadError
 from aidge_async.events import PictureSaved
+from aidge_async.tuning import Deadlines
 from tests.conftest import draw_photo
 from tests.io.loopback import answer, raw_server
 from tests.io.storage import OTHER, PICTURE, Storage, downloader, files, nothing_fresh, result, save

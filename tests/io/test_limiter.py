@@ -5,13 +5,14 @@ import random
 from typing import Any
 
 import anyio
+import attrs
 import pytest
 import trio
 
 from aidge_async._core.call import Call, Content
 from aidge_async._io.limiter import PacedLimiter, PacedPermit
-from aidge_async.config import Limits
 from aidge_async.testing.clock import virtual_backend
+from aidge_async.tuning import Limits
 
 SUBMIT = Call(kind="submit", path="/submit", content=Content(b"{}"))
 UPLOAD = Call(kind="submit", path="/submit", content=Content(b"{", b"image", b"}"))
@@ -35,7 +36,8 @@ class Calls:
         self.under_way = self.most_under_way = 0
 
     async def make(self, call: Call, name: object = None, latency: float | None = None) -> None:
-        """Make one call."""
+        """Make one call, and have it answered."""
+        call = attrs.evolve(call)  # permits are found by the call's identity
         permit = await self.limiter.acquire(call)
         try:
             self.starts.setdefault(call.path, []).append(anyio.current_time())
@@ -43,9 +45,17 @@ class Calls:
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
             await anyio.sleep(self.latency if latency is None else latency)
+            self.limiter.answered(call)
         finally:
             self.under_way -= 1
             permit.release()
+
+    async def refuse(self, call: Call, wait: float | None) -> None:
+        """Make one call, and have it refused for its rate."""
+        call = attrs.evolve(call)
+        permit = await self.limiter.acquire(call)
+        self.limiter.refused(call, wait)
+        permit.release()
 
     def all_starts(self) -> list[float]:
         """Return the starts on all paths, by time."""
@@ -157,42 +167,38 @@ async def test_uploads_are_bounded_and_hold_up_nobody_else() -> None:
 async def test_refusal_holds_the_whole_path_and_no_other() -> None:
     """Those who wait already and those who come later; a shorter hold does not end a longer one."""
     calls = Calls(Limits(submit_rate=5.0, query_rate=5.0))
-    await calls.make(SUBMIT)
-    begun = anyio.current_time()
+    refused, other = attrs.evolve(SUBMIT), attrs.evolve(SUBMIT)
+    permits = [await calls.limiter.acquire(call) for call in (refused, other)]
     async with anyio.create_task_group() as group:
         for _ in range(6):
             group.start_soon(calls.make, SUBMIT)
-        await anyio.sleep(0.3)
-        calls.limiter.hold("/submit", 30.0)
-        calls.limiter.hold("/submit", 1.0)
-        before = len(calls.starts["/submit"])
+        await anyio.wait_all_tasks_blocked()
+        begun = anyio.current_time()
+        calls.limiter.refused(refused, 30.0)
+        calls.limiter.refused(other, 1.0)
         group.start_soon(calls.make, SUBMIT)
         await calls.make(QUERY)
         assert anyio.current_time() - begun < 1
-    assert min(calls.starts["/submit"][before:]) >= begun + 30.3
-    assert len(calls.starts["/submit"]) == 8
-
-
-async def test_hold_of_a_path_nobody_used_is_nothing() -> None:
-    """It cannot have been refused."""
-    limiter = PacedLimiter(Limits())
-    limiter.hold("/never", 30.0)
-    assert (await limiter.acquire(SUBMIT)).waited == 0.0
+    for permit in permits:
+        permit.release()
+    assert min(calls.starts["/submit"]) >= begun + 30
+    assert len(calls.starts["/submit"]) == 7
 
 
 async def test_hold_takes_no_place_in_flight() -> None:
     """With one place for all, a held path must not keep the other from calling."""
     calls = Calls(Limits(submit_rate=5.0, query_rate=5.0, in_flight=1), latency=1.0)
     async with anyio.create_task_group() as group:
+        refused = attrs.evolve(SUBMIT)
+        permit = await calls.limiter.acquire(refused)
         group.start_soon(calls.make, SUBMIT)
         await anyio.sleep(0.5)
-        group.start_soon(calls.make, SUBMIT)
-        await anyio.sleep(0.1)
-        calls.limiter.hold("/submit", 60.0)
+        calls.limiter.refused(refused, 60.0)
+        permit.release()
         begun = anyio.current_time()
         await calls.make(QUERY)
         assert anyio.current_time() - begun < 3
-    assert calls.starts["/submit"][1] >= begun + 60
+    assert calls.starts["/submit"][0] >= begun + 60
 
 
 @pytest.mark.parametrize("rates", [(50.0, 50.0), (None, None), (2.0, None)])
@@ -210,8 +216,7 @@ async def test_total_rate_is_kept_over_two_paths(rates: tuple[float | None, floa
 async def test_total_rate_is_not_held_by_a_refusal_of_one_path() -> None:
     """The gateway limits each interface by itself."""
     calls = Calls(Limits(total_rate=10.0))
-    await calls.make(SUBMIT)
-    calls.limiter.hold("/submit", 60.0)
+    await calls.refuse(SUBMIT, 60.0)
     begun = anyio.current_time()
     await calls.make(QUERY)
     assert anyio.current_time() - begun < 1
@@ -225,7 +230,7 @@ async def test_no_limit_makes_nobody_wait() -> None:
         for _ in range(1000):
             group.start_soon(calls.make, QUERY)
     assert calls.all_starts()[-1] - begun < 0.01
-    calls.limiter.hold("/query", 5.0)
+    await calls.refuse(QUERY, 5.0)
     await calls.make(QUERY)
     assert calls.all_starts()[-1] - begun >= 5.0
 

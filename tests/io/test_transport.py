@@ -6,7 +6,8 @@ import respx
 
 from aidge_async._core.call import Call, TransportError
 from aidge_async._io.transport import HttpTransport
-from aidge_async.config import Deadlines, Settings
+from aidge_async.config import Settings
+from aidge_async.tuning import Deadlines
 from tests.io.carrier import GET, NOW, QUERY, SECRET, SUBMIT, signature, transport
 
 

@@ -11,7 +11,7 @@ import httpcore
 import httpx
 import pytest
 
-from aidge_async._core.call import Phase, TransportError
+from aidge_async._core.call import Phase, TransportError, Way
 from tests.io.carrier import QUERY, SECRET, SUBMIT, signature, transport
 
 
@@ -185,6 +185,49 @@ async def test_cancellation_is_not_mapped() -> None:
         carrier = transport(httpx.MockTransport(_never))
         await carrier.send(QUERY)
     assert scope.cancelled_caught
+
+
+class Interrupted(BaseException):
+    """As KeyboardInterrupt is: no Exception, and of no event loop. The real one would end the test run."""
+
+
+async def test_no_signature_in_an_interrupt() -> None:
+    """An interrupt goes up in person, without the frames below, whose locals hold the signed URL."""
+    interrupt = Interrupted("made up")
+    carrier = transport(Failing(lambda _: interrupt, CONNECT, HEADERS))
+    with pytest.raises(Interrupted, match="made up") as caught:
+        await carrier.send(SUBMIT)
+    shown = all_text_of(interrupt)
+    assert caught.value is interrupt
+    assert "sign=" not in shown
+    assert isinstance(interrupt.__cause__, OSError)
+
+
+async def test_no_signature_in_a_cancellation() -> None:
+    """Nor does a cancellation show it, and it still ends at its scope."""
+    carrier = transport(httpx.MockTransport(_never))
+    shown: list[str] = []
+    with anyio.move_on_after(0.01) as scope:
+        try:
+            await carrier.send(SUBMIT)
+        except anyio.get_cancelled_exc_class() as exc:
+            shown.append(all_text_of(exc))
+            raise
+    assert scope.cancelled_caught
+    assert len(shown) == 1
+    assert "sign=" not in shown[0]
+
+
+@pytest.mark.parametrize(
+    ("events", "phase"), [((CONNECT,), Phase.NOT_SENT), ((CONNECT, HEADERS), Phase.SENT), ((), Phase.SENT)]
+)
+async def test_cancelled_call_tells_how_far_it_came(events: tuple[str, ...], phase: Phase) -> None:
+    """A trace proves that nothing left; without one nothing is proven."""
+    way = Way()
+    carrier = transport(Failing(lambda _: Interrupted(), *events))
+    with pytest.raises(Interrupted):
+        await carrier.send(SUBMIT, way)
+    assert way.phase is phase
 
 
 async def _never(_: httpx.Request) -> httpx.Response:

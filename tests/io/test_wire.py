@@ -15,10 +15,12 @@ import pytest
 from aidge_async._core.call import Call, Content, Phase, Reply, TransportError
 from aidge_async._io import connections
 from aidge_async._io.transport import HttpTransport
-from aidge_async.config import Deadlines, Settings
+from aidge_async.config import Settings
+from aidge_async.tuning import Deadlines
 from tests.io.loopback import Behaviour, RawServer, answer, raw_server, read_request, reset
 
 SUBMIT = Call(kind="submit", path="/ai/submit", content=Content(b'{"a":"', bytes(100_000), b'"}'))
+QUERY = Call(kind="query", path="/ai/query", content=Content(b'{"taskId":"t-1"}'))
 
 
 def carrier_to(url: str, **options: Any) -> HttpTransport:
@@ -143,7 +145,7 @@ async def test_upload_goes_over_the_wire_to_the_byte() -> None:
     assert content == b"".join(SUBMIT.content.chunks())
     assert b"content-length: %d" % len(content) in head
     assert b"transfer-encoding" not in head
-    assert reply == Reply(status_code=200, content=b"{}", fields={"content-length": "2"})
+    assert reply == Reply(status_code=200, content=b"{}")
 
 
 PLAIN = b'{"code":"0"}'
@@ -203,24 +205,6 @@ async def test_endless_answer_is_not_read_on() -> None:
         await send(server.url)
 
 
-@pytest.mark.xfail(reason="httpcore 1.0.9 reads what stands behind an answer as the next one", strict=True)
-async def test_content_beyond_its_length_is_not_taken_for_the_next_answer() -> None:
-    """What stands after the announced end belongs to nobody; the connection is not used again."""
-    ours, foreign = answer(content=b"{}"), answer(content=b'{"foreign":1}')
-
-    def two_at_once(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(ours + foreign)
-        while read_request(connection):
-            connection.sendall(ours)
-
-    with raw_server(two_at_once) as server:
-        carrier = carrier_to(server.url)
-        replies = [await carrier.send(SUBMIT) for _ in range(2)]
-        await carrier.aclose()
-    assert [reply.content for reply in replies] == [b"{}", b"{}"]
-
-
 def keeps_alive(server_log: list[int]) -> Behaviour:
     """Return a behaviour: answer every request on one connection until the other side closes it."""
 
@@ -235,12 +219,12 @@ def keeps_alive(server_log: list[int]) -> Behaviour:
 
 
 async def test_connection_is_used_again() -> None:
-    """Call after call on one connection."""
+    """Query after query on one connection."""
     log: list[int] = []
     with raw_server(keeps_alive(log)) as server:
         carrier = carrier_to(server.url)
         for _ in range(5):
-            await carrier.send(SUBMIT)
+            await carrier.send(QUERY)
         await carrier.aclose()
     assert log == [5]
 
@@ -255,7 +239,7 @@ async def test_connection_closed_by_the_other_side_is_not_used_again() -> None:
     with raw_server(once) as server:
         carrier = carrier_to(server.url)
         for _ in range(3):
-            await carrier.send(SUBMIT)
+            await carrier.send(QUERY)
             await anyio.to_thread.run_sync(server.closed.acquire)
         await carrier.aclose()
     assert server.connections == 3
@@ -282,9 +266,9 @@ async def test_cancelled_call_leaves_no_connection_behind() -> None:
             carrier = carrier_to(server.url)
             with anyio.CancelScope() as scope:
                 group.start_soon(_cancel_when, asked, scope)
-                await carrier.send(SUBMIT)
+                await carrier.send(QUERY)
             assert scope.cancelled_caught
-            reply = await carrier.send(SUBMIT)
+            reply = await carrier.send(QUERY)
             await carrier.aclose()
     assert (reply.content, server.connections) == (b"{}", 2)
 

@@ -1,16 +1,25 @@
 """What a type checker must know of the public face."""
 
 from pathlib import Path
-from typing import Any, assert_type
+from typing import Any, assert_never, assert_type
 
 from aidge_async import (
     AidgeClient,
+    AidgeError,
+    Batch,
+    Failed,
     GeneratedImages,
+    InDoubt,
     ModelAlternation,
+    NotSubmitted,
+    Outcome,
+    SubmissionInDoubtError,
+    Succeeded,
     TaskFailed,
     TaskHandle,
     TaskRunning,
     TaskSucceeded,
+    Unfinished,
 )
 
 
@@ -23,6 +32,27 @@ async def results(aidge: AidgeClient, request: ModelAlternation) -> None:
     assert_type(await handle.status(), TaskRunning | TaskSucceeded[GeneratedImages] | TaskFailed)
     assert_type(aidge.resume(handle.token), TaskHandle[Any])
     assert_type(await aidge.save(await handle, "out"), list[Path])
+
+
+async def outcomes(aidge: AidgeClient, request: ModelAlternation) -> None:
+    """A batch of requests yields outcomes of their results; a check for each kind leaves nothing over."""
+    async with aidge.batch([request, request]) as batch:
+        assert_type(batch, Batch[GeneratedImages])
+        async for outcome in batch:
+            match outcome:
+                case Succeeded(result=result):
+                    assert_type(result, GeneratedImages)
+                case NotSubmitted(error=error) | Failed(error=error):
+                    assert_type(error, AidgeError)
+                case Unfinished(token=token):
+                    assert_type(token, str)
+                case InDoubt(error=in_doubt):
+                    assert_type(in_doubt, SubmissionInDoubtError)
+                case _:
+                    assert_never(outcome)
+    async with aidge.batch(("key", request) for _ in range(3)) as keyed:
+        assert_type(await anext(keyed), Outcome[GeneratedImages])
+    assert_type(await aidge.drain(30), tuple[str, ...])
 
 
 def requests() -> list[ModelAlternation]:
