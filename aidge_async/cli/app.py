@@ -15,9 +15,11 @@ from typing import Final
 from cyclopts import App, CycloptsError, Group
 
 from aidge_async import AidgeError, RequestError, SettingsError
+from aidge_async.cli.batch import batch
 from aidge_async.cli.demo import demo
 from aidge_async.cli.doctor import doctor
 from aidge_async.cli.exits import Exit, UsageError
+from aidge_async.cli.manifest import STDIN
 from aidge_async.cli.output import complain, one_line
 from aidge_async.cli.run import run
 from aidge_async.cli.sandbox import sandbox
@@ -56,6 +58,7 @@ def make_app() -> App:
     )
     app.command(demo)
     app.command(run, usage=f"Usage: {_NAME} run IMAGE... --model NAME --out DIR [OPTIONS]")
+    app.command(batch, usage=f"Usage: {_NAME} batch MANIFEST --out DIR [OPTIONS]")
     app.command(task, usage=f"Usage: {_NAME} task TOKEN [--out DIR] [OPTIONS]")
     app.command(doctor, usage=f"Usage: {_NAME} doctor [OPTIONS]")
     app.command(sandbox, help_epilogue="")
@@ -90,6 +93,9 @@ def _prepare_streams() -> None:
 
 def _run(arguments: list[str]) -> int:
     app = make_app()
+    if arguments[:1] == ["batch"]:
+        # cyclopts takes a dash that stands alone for an option.
+        arguments = [STDIN if argument == "-" else argument for argument in arguments]
     try:
         command, bound, _ = app.parse_args(arguments, print_error=False, exit_on_error=False, verbose=False)
     except CycloptsError as exc:

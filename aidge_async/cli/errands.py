@@ -10,7 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import anyio
 import attrs
@@ -29,7 +29,7 @@ from aidge_async import (
 from aidge_async.cli import records
 from aidge_async.cli.jobs import Board, Job
 from aidge_async.cli.output import Desk, counted
-from aidge_async.cli.records import Record
+from aidge_async.cli.records import Outcome, Record
 
 # Images at work at once. At the usual two submits a second and half a minute a task, 60 run at the gateway; more
 # would only wait for their permit, with their bytes in memory.
@@ -59,12 +59,25 @@ class Wishes:
     flags: str = ""
     resumable: bool = True
 
-    def resume_command(self, record: Record) -> str | None:
+    def resume_command(self, outcome: Outcome, token: str | None) -> str | None:
         """Return the line to type to go on with a task, where there is one to go on with."""
-        if record.outcome != "unfinished" or not self.resumable:
+        if outcome != "unfinished" or not self.resumable:
             return None
         out = f" --out {shlex.quote(str(self.folder))}" if self.folder else ""
-        return f"aidge-async task {record.token}{out}{self.flags}"
+        return f"aidge-async task {token}{out}{self.flags}"
+
+
+class Work(Protocol):
+    """What is carried out: it can say how far each job has come when the command stops."""
+
+    @property
+    def begun(self) -> bool:
+        """Return whether anything may have been sent."""
+        ...
+
+    def close_outstanding(self, reason: str, error_type: str) -> None:
+        """Report all jobs whose end was not."""
+        ...
 
 
 class Errands:
@@ -110,7 +123,7 @@ class Errands:
         self.begun = True
         waiting = iter(self._jobs)
         async with anyio.create_task_group() as outer:
-            outer.start_soon(self._tell_of_stopping)
+            outer.start_soon(tell_of_stopping, self._under_way, self._desk.notice)
             async with anyio.create_task_group() as workers:
                 for _ in range(min(_AT_ONCE, len(self._jobs))):
                     workers.start_soon(self._work, client, waiting)
@@ -118,22 +131,30 @@ class Errands:
         if self._untried:
             self._desk.notice(f"{counted(self._untried, 'more image')} not sent: the account is refused")
 
-    async def resume(self, client: AidgeClient, token: str) -> None:
+    async def resume_all(self, client: AidgeClient) -> None:
         """
-        Go on with the task of *token*, which is the only job.
+        Go on with the tasks whose tokens the jobs hold.
 
         Raises:
-            RequestError: It is no token, or another account's.
+            RequestError: One is no token, or another account's; nothing was asked.
         """
-        (job,) = self._jobs
-        handle: TaskHandle[Any] = client.resume(token)
-        job.token, job.task_id = handle.token, handle.task_id
+        handles = [client.resume(job.token or "") for job in self._jobs]
+        for job, handle in zip(self._jobs, handles, strict=True):
+            job.token, job.task_id = handle.token, handle.task_id
         self.begun = True
-        try:
-            await self._reach(handle)
-        except AidgeError as exc:
-            return self._close(job, [records.ended_by(job, exc)])
-        return await self._follow(client, handle, job, self._wishes.deadline)
+        waiting = zip(self._jobs, handles, strict=True)
+        async with anyio.create_task_group() as workers:
+            for _ in range(min(_AT_ONCE, len(self._jobs))):
+                workers.start_soon(self._go_on, client, waiting)
+
+    async def _go_on(self, client: AidgeClient, waiting: Iterator[tuple[Job, TaskHandle[Any]]]) -> None:
+        for job, handle in waiting:
+            try:
+                await self._reach(handle)
+            except AidgeError as exc:
+                self._close(job, [records.ended_by(job, exc)])
+            else:
+                await self._follow(client, handle, job, self._wishes.deadline)
 
     async def _reach(self, handle: TaskHandle[Any]) -> None:
         """Ask until the gateway answers once: at a port that refuses nobody waits for a quarter of an hour."""
@@ -194,18 +215,11 @@ class Errands:
     def _close(self, job: Job, told: list[Record], *, quiet: bool = False) -> None:
         job.done = True
         for record in told:
-            self._desk.record(record, command=self._wishes.resume_command(record), quiet=quiet)
+            self._desk.record(record, command=self._wishes.resume_command(record.outcome, record.token), quiet=quiet)
         self._on_done(job, told)
 
-    async def _tell_of_stopping(self) -> None:
-        try:
-            await anyio.sleep_forever()
-        except anyio.get_cancelled_exc_class():
-            if any(job.under_way and not job.done for job in self._jobs):
-                self._desk.notice(
-                    "stopping: waiting at most 10 s for the answer to what was sent; Ctrl-C again does not wait"
-                )
-            raise
+    def _under_way(self) -> bool:
+        return any(job.under_way and not job.done for job in self._jobs)
 
 
 def _wanted(job: Job) -> ModelAlternation:
@@ -214,7 +228,17 @@ def _wanted(job: Job) -> ModelAlternation:
     return job.request
 
 
-def carry_out(main: Callable[[], Awaitable[None]], errands: Errands) -> None:
+async def tell_of_stopping(under_way: Callable[[], bool], notice: Callable[[str], None]) -> None:
+    """Sleep until the command is stopped, and then say why it does not end at once, where it does not."""
+    try:
+        await anyio.sleep_forever()
+    except anyio.get_cancelled_exc_class():
+        if under_way():
+            notice("stopping: waiting at most 10 s for the answer to what was sent; Ctrl-C again does not wait")
+        raise
+
+
+def carry_out(main: Callable[[], Awaitable[None]], work: Work) -> None:
     """
     Run *main*, and whatever ends it, report first what was accepted: a paid picture must not be lost.
 
@@ -225,12 +249,12 @@ def carry_out(main: Callable[[], Awaitable[None]], errands: Errands) -> None:
         with _terminable() as obey:
             anyio.run(_obeying, main, obey)
     except KeyboardInterrupt:
-        if errands.begun:
-            errands.close_outstanding("interrupted", "Interrupted")
+        if work.begun:
+            work.close_outstanding("interrupted", "Interrupted")
         raise
     except BaseException as exc:
-        if errands.begun:
-            errands.close_outstanding("stopped by a bug of aidge-async", type(exc).__name__)
+        if work.begun:
+            work.close_outstanding("stopped by a bug of aidge-async", type(exc).__name__)
         raise
 
 

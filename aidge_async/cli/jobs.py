@@ -23,9 +23,9 @@ class Job:
     Hold one image and how far it has come.
 
     Args:
-        image: How it is shown: the path as typed, or the URL without its query; `None` where a token was typed.
-        key: Tells it from the others; saved pictures are called after it. `None` where a token was typed.
-        request: What is asked for; `None` where a token was typed.
+        image: How it is shown: the path as typed, or the URL without its query; `None` where only a token is known.
+        key: Tells it from the others; saved pictures are called after it. `None` where only a token is known.
+        request: What is asked for; `None` where a task is gone on with.
         token: What resumes its task, once it is accepted.
         task_id: The gateway's id of it.
         request_id: The gateway's id of the call that submitted it.
@@ -57,6 +57,23 @@ class Board:
         """Why a task was not told of when it was last asked after, by its id."""
         self._saved: defaultdict[str, list[Path]] = defaultdict(list)
 
+    @property
+    def jobs(self) -> list[Job]:
+        """Return the jobs that are followed."""
+        return list(self._jobs.values())
+
+    def follow(self, job: Job) -> None:
+        """Follow a job that was not named at the start."""
+        self._jobs[job.key] = job
+
+    def forget(self, key: str) -> Job:
+        """Return a job whose end was reported, and keep nothing of it."""
+        job = self._jobs.pop(key)
+        if job.task_id is not None:
+            self.faults.pop(job.task_id, None)
+            self._saved.pop(job.task_id, None)
+        return job
+
     def saved(self, task_id: str) -> list[Path]:
         """Return where the pictures of a task were saved so far, in order."""
         return self._saved[task_id]
@@ -79,19 +96,34 @@ class Board:
                 return
 
 
+class Keys:
+    """
+    Derive keys that are all different, whatever case a file system tells apart.
+
+    Args:
+        taken: Keys that are in use.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {key.casefold() for key in taken}
+        self._last: dict[str, int] = {}
+
+    def derive(self, stem: str) -> str:
+        """Return *stem*, or *stem* with the next number that is free, and take it."""
+        folded = stem.casefold()
+        number = self._last.get(folded, 0) + 1
+        while (key := stem if number == 1 else f"{stem}-{number}").casefold() in self._taken:
+            number += 1
+        self._last[folded] = number
+        self._taken.add(key.casefold())
+        return key
+
+
 def keys_for(images: Sequence[Path | str]) -> list[str]:
     """Return a key for each image: a file's stem, `image-3` for the third image where it is a URL; all different."""
-    taken: set[str] = set()
-    keys = []
-    for place, image in enumerate(images, start=1):
-        stem = image.stem if isinstance(image, Path) else f"image-{place}"
-        number, key = 1, stem
-        while key.casefold() in taken:  # file systems may not tell upper from lower case
-            number += 1
-            key = f"{stem}-{number}"
-        taken.add(key.casefold())
-        keys.append(key)
-    return keys
+    keys = Keys()
+    stems = [image.stem if isinstance(image, Path) else f"image-{place}" for place, image in enumerate(images, 1)]
+    return [keys.derive(stem) for stem in stems]
 
 
 def read_images(typed: Sequence[str]) -> list[Path | str]:
@@ -101,7 +133,26 @@ def read_images(typed: Sequence[str]) -> list[Path | str]:
     Raises:
         UsageError: A URL is not http(s).
     """
-    return [_read_image(text) for text in typed]
+    return [read_image(text) for text in typed]
+
+
+def read_image(text: str) -> Path | str:
+    """
+    Tell a file's path from a URL.
+
+    Raises:
+        UsageError: The URL is not http(s).
+    """
+    if "://" not in text:
+        return Path(text)
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable or set(text) & set(" \t\r\n"):
+        raise UsageError(f"{masked_link(text)!r} is no http(s) URL; give a file's path, or a URL the gateway can fetch")
+    return text
 
 
 def make_jobs(images: Sequence[Path | str], asked: Sequence[dict[str, Any]]) -> list[Job]:
@@ -128,16 +179,3 @@ def shown(image: Path | str | bytes) -> str:
             return "image"
         case _:
             assert_never(image)
-
-
-def _read_image(text: str) -> Path | str:
-    if "://" not in text:
-        return Path(text)
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname)
-    except ValueError:
-        usable = False
-    if not usable or set(text) & set(" \t\r\n"):
-        raise UsageError(f"{masked_link(text)!r} is no http(s) URL; give a file's path, or a URL the gateway can fetch")
-    return text

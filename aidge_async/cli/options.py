@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import attrs
 from cyclopts import Group, Parameter
 
-from aidge_async import AidgeClient, Deadlines, Polling
+from aidge_async import AidgeClient, Deadlines, Limits, ModelAlternation, Polling
 from aidge_async.cli.errands import UNREACHABLE
 from aidge_async.cli.exits import UsageError
 from aidge_async.client import ClientOptions
@@ -28,7 +28,6 @@ ACCOUNT: Final = Group(
 PICTURE: Final = Group("Pictures", sort_key=2, help="What is left out, the gateway decides.")
 REPORT: Final = Group("Output", sort_key=9)
 
-POLL: Final = 5.0  # seconds; what the vendor calls typical
 _POLL_LEAST: Final = 1.0  # seconds; the vendor advises against asking more often
 
 Deadline: TypeAlias = Annotated[
@@ -37,7 +36,10 @@ Deadline: TypeAlias = Annotated[
 Debug: TypeAlias = Annotated[
     bool, Parameter(group=REPORT, negative=(), show_default=False, help="Show the traceback of a bug.")
 ]
-Poll: TypeAlias = Annotated[float, Parameter(help="Seconds between two looks at a task, 1 or more.")]
+Poll: TypeAlias = Annotated[
+    float | None,
+    Parameter(help="Seconds between two looks at a task, 1 or more. Default: learned from the tasks before."),
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -66,17 +68,33 @@ class Account:
         str | None, Parameter(group=ACCOUNT, help="Dialect, documented or flat: AIDGE_WIRE_FORMAT.")
     ] = None
 
-    def client(self, *, poll: float, observers: Iterable[Observer]) -> AidgeClient:
+    def client(
+        self,
+        *,
+        poll: float | None,
+        observers: Iterable[Observer],
+        limits: Limits | None = None,
+        anonymous: bool = False,
+    ) -> AidgeClient:
         """
         Make the client, flags over environment.
+
+        Args:
+            poll: Seconds between two looks at a task; `None`: learned from the tasks before.
+            observers: Are told of its events.
+            limits: How much may be asked of the gateway; `None`: the library's own.
+            anonymous: Whether it will send nothing, and needs no account for that.
 
         Raises:
             UsageError: No credentials are set.
             SettingsError: A setting is of the wrong form.
         """
-        environment = self._environment()
+        environment = self._environment(anonymous=anonymous)
         options = ClientOptions(
-            polling=Polling.every(poll), deadlines=Deadlines(unreachable=UNREACHABLE), observers=observers
+            polling=Polling.learned() if poll is None else Polling.every(poll),
+            deadlines=Deadlines(unreachable=UNREACHABLE),
+            observers=observers,
+            limits=limits or Limits(),
         )
         if self.region is not None:
             options["region"] = self.region
@@ -93,9 +111,11 @@ class Account:
         typed = {"key-name": self.key_name, "region": self.region, "base-url": self.base_url}
         return "".join(f" --{name} {shlex.quote(value)}" for name, value in typed.items() if value is not None)
 
-    def _environment(self) -> Mapping[str, str]:
+    def _environment(self, *, anonymous: bool) -> Mapping[str, str]:
         name = VARIABLES["key_name"]
         environment = dict(os.environ) if self.key_name is None else {**os.environ, name: self.key_name}
+        if anonymous:
+            return {**environment, name: "nobody", VARIABLES["key_secret"]: "none"}
         missing = [
             variable for variable in (name, VARIABLES["key_secret"]) if not environment.get(variable, "").strip()
         ]
@@ -107,16 +127,24 @@ class Account:
         return environment
 
 
-@attrs.frozen(kw_only=True)
-class Picture:
-    """Say what the pictures are to be."""
+_MODEL: Final = Parameter(
+    group=PICTURE, help="The new model: universal_model_1 to _4; flat dialect: WHITE, BLACK, YELLOW, BROWN."
+)
 
-    model: Annotated[
-        str,
-        Parameter(
-            group=PICTURE, help="The new model: universal_model_1 to _4; flat dialect: WHITE, BLACK, YELLOW, BROWN."
-        ),
-    ]
+
+# Mixed in without slots, because two classes with slots cannot be; what is mixed in last comes first in the help.
+@attrs.frozen(kw_only=True, slots=False)
+class _Model:
+    model: Annotated[str, _MODEL]
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class _DefaultModel:
+    model: Annotated[str | None, _MODEL] = None
+
+
+@attrs.frozen(kw_only=True)
+class _PictureBesideModel:
     background: Annotated[
         str | None, Parameter(group=PICTURE, help="Replace it: studio, room, European_street or beach.")
     ] = None
@@ -133,7 +161,29 @@ class Picture:
         return {name: value for name, value in attrs.asdict(self).items() if value is not None}
 
 
-def check_waits(*, deadline: float | None, poll: float = _POLL_LEAST) -> None:
+@attrs.frozen(kw_only=True)
+class Picture(_PictureBesideModel, _Model):
+    """Say what the pictures are to be."""
+
+
+@attrs.frozen(kw_only=True)
+class PictureDefaults(_PictureBesideModel, _DefaultModel):
+    """Say what the pictures are to be where a row of a manifest does not."""
+
+    def check(self) -> None:
+        """
+        Check each value before it is held against every row.
+
+        Raises:
+            RequestError: One breaks a rule.
+        """
+        values = {"model": "any", **self.values()}
+        if values.get("keep_background") is False:
+            del values["keep_background"]  # rows may name the background
+        ModelAlternation(image=b"", **values)
+
+
+def check_waits(*, deadline: float | None, poll: float | None = None) -> None:
     """
     Check the two waits before anything is sent.
 
@@ -144,7 +194,7 @@ def check_waits(*, deadline: float | None, poll: float = _POLL_LEAST) -> None:
         raise UsageError(
             f"--deadline must be a number of seconds over 0 (got {deadline:g}); change it, or leave it out"
         )
-    if not _POLL_LEAST <= poll <= 3600:  # noqa: PLR2004  an hour
+    if poll is not None and not _POLL_LEAST <= poll <= 3600:  # noqa: PLR2004  an hour
         raise UsageError(f"--poll must be from 1 to 3600 seconds (got {poll:g}); change it, or leave it out")
 
 

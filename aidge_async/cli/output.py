@@ -8,7 +8,7 @@ import contextlib
 import os
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
 from aidge_async.cli.exits import Exit, gravest
 from aidge_async.cli.records import Record
@@ -67,9 +67,7 @@ class Desk:
     def notice(self, text: str, *, command: str | None = None) -> None:
         """Write one line on stderr; *command* stands alone below it, ready to be copied whole."""
         with self._way():
-            complain(text)
-            if command:
-                print(f"  {command}", file=sys.stderr)
+            complain(text, command=command)
 
     def _result(self, line: str) -> None:
         with self._way():
@@ -93,9 +91,23 @@ def write_result(line: str) -> None:
         os.close(nowhere)
 
 
-def complain(text: str) -> None:
-    """Write one sentence on stderr under the command's name."""
+def open_next_free(folder: Path, name: str) -> tuple[Path, TextIO]:
+    """Open `name.ext` in *folder*, or the next free `name-2.ext`: an earlier one may be all that is left of a run."""
+    first = folder / name
+    number = 1
+    while True:
+        path = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
+        try:
+            return path, path.open("x", encoding="utf-8")
+        except FileExistsError:
+            number += 1
+
+
+def complain(text: str, *, command: str | None = None) -> None:
+    """Write one sentence on stderr under the command's name; *command* stands alone below it, to be copied whole."""
     print(f"aidge-async: {one_line(text)}", file=sys.stderr)
+    if command:
+        print(f"  {command}", file=sys.stderr)
 
 
 def one_line(text: str) -> str:
@@ -105,7 +117,7 @@ def one_line(text: str) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _plainly(record: Record) -> str:

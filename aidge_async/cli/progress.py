@@ -6,17 +6,15 @@ Where stderr is no terminal nothing is drawn, and only what a person must hear o
 
 import contextlib
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Self
 
-import rich.live
 import rich.progress
 from rich.console import Console, Group
 from rich.text import Text
 
 from aidge_async import events
+from aidge_async.cli.drawing import Drawing
 
 _MOST_ROWS: Final = 10  # images with a row of their own; more would push the bar off a small terminal
 _LABEL_CHARACTERS: Final = 24
@@ -37,7 +35,6 @@ class Progress:
         self._keys: dict[str, str] = {}  # by task id; a task that was accepted before is the only row, of key ""
         self._unknown_words: set[str] = set()
         console = Console(stderr=True)
-        self._shown = is_live(console) if shown is None else shown
         self._rows = rich.progress.Progress(
             rich.progress.SpinnerColumn("dots" if _speaks_unicode(console) else "line", finished_text=" "),
             rich.progress.TextColumn("{task.description}", style="bold", markup=False),
@@ -57,26 +54,18 @@ class Progress:
         self._row = {
             key: self._rows.add_task(_short(label), total=1, start=False, state="waiting") for key, label in rows
         }
-        self._console = console
-        self._live: rich.live.Live | None = None
+        self._drawing = Drawing(lambda: Group(self._rows, self._total), console=console, shown=shown)
 
     def __enter__(self) -> Self:
-        if self._shown:
-            self._show()
+        self._drawing.show()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hide()
+        self._drawing.hide()
 
-    @contextlib.contextmanager
-    def hidden(self) -> Iterator[None]:
+    def hidden(self) -> contextlib.AbstractContextManager[None]:
         """Make way for a line on the terminal inside the block."""
-        drawn = self._hide()
-        try:
-            yield
-        finally:
-            if drawn:
-                self._show()
+        return self._drawing.hidden()
 
     def done(self, key: str, *, outcome: str) -> None:
         """Show that nothing more comes for *key*."""
@@ -105,25 +94,6 @@ class Progress:
                 self._state(key, "accepted")
             case _:
                 self._task(event)
-
-    def _show(self) -> None:
-        # A new one each time: one that was stopped still counts on the lines it drew, and draws over what came after.
-        self._live = rich.live.Live(
-            Group(self._rows, self._total),
-            console=self._console,
-            refresh_per_second=10,
-            transient=True,
-            # Results go to the real stdout; rich would print them on this console, which is stderr.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start()
-
-    def _hide(self) -> bool:
-        live, self._live = self._live, None
-        if live is not None:
-            live.stop()
-        return live is not None
 
     def _task(self, event: events.Event) -> None:
         match event:
@@ -165,11 +135,6 @@ class _Elapsed(rich.progress.ProgressColumn):
         """Return the text of one row."""
         elapsed = task.finished_time if task.finished else task.elapsed
         return Text("" if elapsed is None else f"{elapsed:.0f} s", style="dim", justify="right")
-
-
-def is_live(console: Console) -> bool:
-    """Return whether something that moves may be drawn: a terminal that is not dumb, whatever FORCE_COLOR says."""
-    return sys.stderr.isatty() and not console.is_dumb_terminal and os.environ.get("TERM", "").lower() != "unknown"
 
 
 def one_word(word: str) -> str:

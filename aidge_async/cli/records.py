@@ -22,6 +22,15 @@ Outcome: TypeAlias = Literal["succeeded", "not_submitted", "failed", "unfinished
 _ACCOUNT_ERRORS: Final = frozenset({"CredentialsError", "QuotaError"})
 
 
+def exit_code_of(outcome: Outcome, error_type: str | None) -> Exit:
+    """Return what one outcome alone means for the command's exit code."""
+    if error_type in _ACCOUNT_ERRORS:
+        return Exit.REFUSED
+    if outcome == "in_doubt":
+        return Exit.IN_DOUBT
+    return Exit.GOOD if outcome == "succeeded" else Exit.INCOMPLETE
+
+
 @attrs.frozen(kw_only=True)
 class Record:
     """
@@ -66,11 +75,7 @@ class Record:
     @property
     def exit_code(self) -> Exit:
         """Return what this record alone means for the command's exit code."""
-        if self.error_type in _ACCOUNT_ERRORS:
-            return Exit.REFUSED
-        if self.outcome == "in_doubt":
-            return Exit.IN_DOUBT
-        return Exit.GOOD if self.outcome == "succeeded" else Exit.INCOMPLETE
+        return exit_code_of(self.outcome, self.error_type)
 
     def line(self) -> str:
         """Return the record as one line of JSON."""

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from aidge_async.cli.errands import Wishes
 from aidge_async.cli.exits import Exit
 from aidge_async.cli.jobs import make_jobs, read_images
-from aidge_async.cli.options import POLL, Account, Deadline, Picture, Poll, Report, check_waits, prepare_folder
+from aidge_async.cli.options import Account, Deadline, Picture, Poll, Report, check_waits, prepare_folder
 from aidge_async.cli.shop import Shop
 
 _REPORT: Final = Report()
@@ -29,7 +29,7 @@ def run(
         bool, Parameter(negative=(), show_default=False, help="Write an HTML sheet there too, before and after.")
     ] = False,
     deadline: Deadline = None,
-    poll: Poll = POLL,
+    poll: Poll = None,
     account: Annotated[Account, Parameter(name="*")] = _ACCOUNT,
     report: Annotated[Report, Parameter(name="*")] = _REPORT,
 ) -> Exit:

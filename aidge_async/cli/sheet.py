@@ -8,12 +8,13 @@ import base64
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 import attrs
 import imagesize
 
 from aidge_async.cli.exits import UsageError
+from aidge_async.cli.output import open_next_free
 from aidge_async.cli.sheet_style import STYLE
 
 _MEDIA_TYPES: Final = {
@@ -71,7 +72,7 @@ def write_sheet(
         UsageError: It cannot be written.
     """
     try:
-        path, file = _next_free(folder)
+        path, file = open_next_free(folder, "sheet.html")
         with file:
             for part in _page(rows, title=title, summary=summary, notice=notice, made_by=made_by):
                 file.write(part)
@@ -82,49 +83,38 @@ def write_sheet(
     return path
 
 
-def _next_free(folder: Path) -> tuple[Path, TextIO]:
-    """Open a sheet that was not there: an earlier one may be all that is left of an earlier run."""
-    number = 1
-    while True:
-        path = folder / ("sheet.html" if number == 1 else f"sheet-{number}.html")
-        try:
-            return path, path.open("x", encoding="utf-8")
-        except FileExistsError:
-            number += 1
-
-
 def _page(rows: Sequence[Row], *, title: str, summary: str, notice: str | None, made_by: str) -> Iterator[str]:
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'
-        f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<header>\n<h1>{_text(title)}</h1>\n<p>{_text(summary)}</p>\n"
+        f"<title>{escaped(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<header>\n<h1>{escaped(title)}</h1>\n<p>{escaped(summary)}</p>\n"
     )
     if notice:
-        yield f'<p class="notice" role="note">{_text(notice)}</p>\n'
+        yield f'<p class="notice" role="note">{escaped(notice)}</p>\n'
     yield "</header>\n<main>\n"
     for row in rows:
         yield from _article(row)
-    yield f"</main>\n<footer>{_text(made_by)}</footer>\n</body>\n</html>\n"
+    yield f"</main>\n<footer>{escaped(made_by)}</footer>\n</body>\n</html>\n"
 
 
 def _article(row: Row) -> Iterator[str]:
     bad = " bad" if row.error else ""
     facts = "".join(_fact(name, value) for name, value in row.facts.items())
     yield (
-        f'<article>\n<header><h2>{_text(row.title)}</h2><p class="outcome{bad}">{_text(row.outcome)}</p></header>\n'
+        f'<article>\n<header><h2>{escaped(row.title)}</h2><p class="outcome{bad}">{escaped(row.outcome)}</p></header>\n'
         f"<dl>{facts}</dl>\n"
     )
     if row.error:
-        yield f'<p class="error">{_text(row.error)}</p>\n'
+        yield f'<p class="error">{escaped(row.error)}</p>\n'
     yield f'<div class="strip {_shape(row)} {_WIDTHS.get(len(row.pictures), "five")}">\n'
     if row.before is not None:
         yield _figure(row.before, "Before", f"{row.title}, before", kind="before")
     else:
         yield (
-            f'<figure class="before"><div class="absent">{_text(row.before_note)}</div>'
+            f'<figure class="before"><div class="absent">{escaped(row.before_note)}</div>'
             "<figcaption><b>Before</b></figcaption></figure>\n"
         )
     for number, picture in enumerate(row.pictures, start=1):
@@ -135,7 +125,7 @@ def _article(row: Row) -> Iterator[str]:
 
 def _fact(name: str, value: str) -> str:
     kind = ' class="id"' if name == "task" else ""
-    return f"<div><dt>{_text(name)}</dt><dd{kind}>{_text(value)}</dd></div>"
+    return f"<div><dt>{escaped(name)}</dt><dd{kind}>{escaped(value)}</dd></div>"
 
 
 def _figure(path: Path, caption: str, alternative: str, *, kind: str) -> str:
@@ -143,15 +133,15 @@ def _figure(path: Path, caption: str, alternative: str, *, kind: str) -> str:
         content = path.read_bytes()
     except OSError as exc:
         told = f"{path.name} cannot be read ({exc.strerror})"
-        return f'<figure class="{kind}"><div class="absent">{_text(told)}</div></figure>\n'
+        return f'<figure class="{kind}"><div class="absent">{escaped(told)}</div></figure>\n'
     width, height = imagesize.get(path)
     sides = f' width="{width}" height="{height}"' if width > 0 and height > 0 else ""
     pixels = f"{path.suffix.lstrip('.').upper()} {width} × {height}" if sides else ""  # noqa: RUF001  a times sign
     media_type = _MEDIA_TYPES.get(path.suffix.lower(), "image/*")
     return (
-        f'<figure class="{kind}"><img alt="{_text(alternative)}"{sides} '
+        f'<figure class="{kind}"><img alt="{escaped(alternative)}"{sides} '
         f'src="data:{media_type};base64,{base64.b64encode(content).decode()}">'
-        f"<figcaption><b>{_text(caption)}</b><span>{_text(pixels)}</span></figcaption></figure>\n"
+        f"<figcaption><b>{escaped(caption)}</b><span>{escaped(pixels)}</span></figcaption></figure>\n"
     )
 
 
@@ -163,5 +153,6 @@ def _shape(row: Row) -> str:
     return "portrait" if height > width else "landscape"
 
 
-def _text(value: str) -> str:
+def escaped(value: str) -> str:
+    """Return what others wrote as text for HTML, on one line."""
     return html.escape("".join(letter if letter.isprintable() else " " for letter in value))

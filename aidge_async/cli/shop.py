@@ -27,7 +27,7 @@ class Shop:
     Hold the parts that carry out some jobs and show how far they are.
 
     Args:
-        jobs: What to buy, or the one task to go on with.
+        jobs: What to buy, or the tasks to go on with.
         wishes: What holds for all.
         as_json: Whether results are JSON lines.
     """
@@ -61,9 +61,9 @@ class Shop:
         """Buy all jobs, and report each as it ends."""
         self._carry_out(client, lambda errands: errands.buy_all(client))
 
-    def resume(self, client: AidgeClient, token: str) -> None:
-        """Go on with the task of *token*, which is the only job."""
-        self._carry_out(client, lambda errands: errands.resume(client, token))
+    def resume(self, client: AidgeClient) -> None:
+        """Go on with the tasks whose tokens the jobs hold."""
+        self._carry_out(client, lambda errands: errands.resume_all(client))
 
     def write_sheet(self, folder: Path, *, title: str, notice: str | None = None) -> Path:
         """Write the sheet of all that was reported, and name it."""

@@ -12,7 +12,7 @@ from aidge_async.cli.jobs import Job
 from aidge_async.cli.records import Record
 from aidge_async.cli.sheet import Row
 
-_OUTCOMES: Final = {
+OUTCOMES: Final = {
     "succeeded": "succeeded",
     "not_submitted": "not submitted",
     "failed": "failed at the gateway",
@@ -30,7 +30,7 @@ def row_of(job: Job, records: list[Record]) -> Row:
         before=source if isinstance(source, Path) else None,
         before_note="given as a URL, which the gateway fetches itself",
         facts={**_asked(job.request), **({"task": job.task_id} if job.task_id else {})},
-        outcome=_OUTCOMES[(trouble or records[-1]).outcome],
+        outcome=OUTCOMES[(trouble or records[-1]).outcome],
         pictures=[Path(record.path) for record in records if record.path],
         error=trouble.error if trouble else None,
     )

@@ -17,11 +17,18 @@ _TYPED: Final = frozenset(
         "gender",
         "keep_background",
         "model",
+        "query_rate",
         "region",
+        "submit_rate",
         "wire_format",
     }
 )
 _FIELD: Final = re.compile(rf"'({'|'.join(sorted(_TYPED))})'")
+
+
+def as_written(message: str) -> str:
+    """Return *message* about a row of a manifest, whose fields are columns: only what has to be typed is reworded."""
+    return message.replace("trial=True", "--trial")
 
 
 def as_typed(message: str) -> str:

@@ -68,6 +68,35 @@ def test_interrupted_run_prints_the_tokens(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_interrupted_batch_leaves_report_sheet_and_the_line_to_go_on(
+    use: Use, look: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A batch that is stopped exits 130; its report has every token, its sheet is written, and one line goes on."""
+    out = tmp_path / "out"
+    (look.parent / "catalogue.csv").write_text("image\n" + "look.jpg\n" * 9)
+    with sandbox_of(duration=60) as running:
+        use(running)
+        command = _started(
+            "batch", look.parent / "catalogue.csv", "--out", out, *MODEL, "--submit-rate", "50", "--window", "4"
+        )
+        _wait_until(lambda: accepted(running) == 4)
+        time.sleep(0.3)  # the answers are on their way through a socket
+        command.send_signal(number)
+        told, err = command.communicate(timeout=20)
+    lines: list[dict[str, Any]] = [json.loads(line) for line in (out / "report.jsonl").read_text().splitlines()]
+    assert command.returncode == 130
+    assert told.splitlines() == [str(out / "report.jsonl"), str(out / "sheet.html")]
+    assert [line["outcome"] for line in lines] == ["unfinished"] * 4
+    assert {line["task_id"] for line in lines} == {task["task_id"] for task in running.world.ledger()}
+    assert all(line["token"].startswith("aidge1.") for line in lines)
+    assert "0 of 9 rows succeeded, 4 unfinished, 5 not begun; " in err
+    assert f"  aidge-async task {out / 'report.jsonl'} --out {out}\n" in err
+    assert err.endswith("aidge-async: interrupted\n")
+    assert "Traceback" not in err
+    assert SECRET not in told + err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_sandbox_announces_itself_and_ends_cleanly(number: signal.Signals) -> None:
     """The first line of stdout is JSON with URL and made-up key; a signal ends it with exit code 0."""
     command = _started("sandbox", "--key-name", "made-up-1", "--key-secret", "made-up-2", "--seed", "7")
