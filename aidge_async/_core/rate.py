@@ -15,7 +15,8 @@ go on at the rate that is known to hold, and try a higher one for a moment.
 * **Trying**: where callers wait for the rate, as many starts as fill a second go out at R x (1 + step); then R again
   until all are answered. None refused: that is R, and the next try, with a step four times as large (0.05, 0.2, 0.8,
   then 1), follows at once. One refused: R stays, or becomes 0.98 x A if that is more; the step is 0.05 again.
-* After any refusal nothing is tried for `max(12, min(60, 32 / R), min(300, 20 x seconds told to wait))` seconds.
+* After any refusal nothing is tried for `max(12, min(60, 32 / R), min(300, 20 x seconds told to wait))` seconds; 4 in
+  place of 12 where a configured rate met one call too many for the first time in three seconds.
 * **Learning** begins at the rate it is given with a step of 1: from 2/s it is past 20/s after four tries. A configured
   rate begins at its ceiling and tries only after it was lowered.
 
@@ -40,6 +41,7 @@ _FIRST_STEP: Final = 0.05  # one start in twenty: a try that fails costs one ref
 _STEP_GROWTH: Final = 4.0
 _MOST_STEP: Final = 1.0  # doubling, as TCP's slow start
 _LULL: Final = 12.0  # seconds; with it 15/s after 5/s is in use within 20 s, and 5/s lose 1 call in 60
+_SHORT_LULL: Final = 4.0  # where a configured rate met one call too many: most likely it was late, and no limit fell
 _LULL_STARTS: Final = 32.0  # low rates would lose more calls to tries: wait for so many starts,
 _MOST_LULL: Final = 60.0  # but not for hours at one call a minute
 _LULL_WAITS: Final = 20.0
@@ -161,7 +163,7 @@ class Rate:
         if start.at < self._lowered_at:
             return told
         tried = start.part_of if start.part_of is self._try else None
-        holds = 0.0  # for a try: it is given up, and the log knows what the server has counted
+        holds, least_lull = 0.0, _LULL  # for a try: it is given up, and the log knows what the server has counted
         # The count may be some off: calls that were slow on their way arrived in another second than they left in.
         fallen = accepted + 1 < _FALLEN * self._known
         if fallen:
@@ -172,10 +174,12 @@ class Rate:
         else:
             again = start.at < self._soon_until
             holds = _HOLD if again else _SHORT_HOLD
+            if not again and self._ceiling < math.inf:
+                least_lull = _SHORT_LULL
             lowered = self._cut(accepted, now, again=again)
         self._known = max(self._least, lowered)
         self._lowered_at = now
-        self._be_quiet(now, told)
+        self._be_quiet(now, told, least_lull)
         return max(holds, told)
 
     def _cut(self, accepted: int, now: float, *, again: bool) -> float:
@@ -186,10 +190,10 @@ class Rate:
         self._share = self._share**2 if again else 1 - 1 / min(_LOWERED_CALLS, 4 * math.ceil(self._known))
         return max(_MOST_CUT, self._share) * self._known
 
-    def _be_quiet(self, now: float, told: float) -> None:
+    def _be_quiet(self, now: float, told: float, least_lull: float = _LULL) -> None:
         """Give up what is being tried, and try nothing for a time."""
         self._try = None
         self.in_force = self._known
         self._step = _FIRST_STEP
-        lull = max(_LULL, min(_MOST_LULL, _LULL_STARTS / self._known))
+        lull = max(least_lull, min(_MOST_LULL, _LULL_STARTS / self._known))
         self._quiet_until = now + told + max(lull, min(_MOST_LULL_FOR_WAITS, _LULL_WAITS * told))
