@@ -9,7 +9,7 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self
+from typing import Any, Generic, Protocol, Self, assert_never
 from uuid import uuid4
 
 import anyio
@@ -110,12 +110,11 @@ class BatchRun(Generic[ResultT_co]):
 
     async def _rest(self) -> None:
         """Stop following, and wait until nothing of this batch runs any more."""
-        left = [item for item in self._tally.open.values() if item.on_end is not None]
-        for item in left:
+        followed = [(item, item.poller) for item in self._tally.open.values() if item.poller is not None]
+        for item, _ in followed:
             item.leave()
-        for item in left:
-            if item.poller is not None:
-                await item.poller.rested()
+        for _, poller in followed:
+            await poller.rested()
         if isinstance(self._plan.source, AsyncGenerator):
             await self._plan.source.aclose()
 
@@ -180,8 +179,8 @@ class BatchRun(Generic[ResultT_co]):
             return self._unbought(item, exc)
         item.poller, item.bought_at = poller, anyio.current_time()
         if poller.settled:
-            return self._ended(item)
-        item.on_end = partial(self._ended, item)
+            return self._ended(item, poller)
+        item.on_end = partial(self._ended, item, poller)
         due = item.until if item.until < math.inf else item.bought_at + self._plan.task_deadline
         self._due.add(due, item.index)
         return poller.watch(item.on_end)
@@ -195,13 +194,10 @@ class BatchRun(Generic[ResultT_co]):
         else:
             self._tally.put(item, NotSubmitted(**about, error=error))
 
-    def _ended(self, item: Item[ResultT_co]) -> None:
+    def _ended(self, item: Item[ResultT_co], poller: Poller[ResultT_co]) -> None:
         """Take note of a poller that knows its task's end, or was given up."""
         item.leave()
-        if item.poller is None:
-            raise AssertionError(f"item {item.index} has no poller")
-        error = item.poller.stopped_by
-        state: TaskState[ResultT_co] = item.poller.state
+        state: TaskState[ResultT_co] = poller.state
         match state:
             case TaskSucceeded() if self._plan.folder is not None:
                 self._group.start_soon(self._save, item, state, self._plan.folder)
@@ -209,11 +205,13 @@ class BatchRun(Generic[ResultT_co]):
                 self._tally.put(item, Succeeded(**item.about(anyio.current_time()), result=result))
             case TaskFailed(error=error):
                 self._tally.put(item, Failed(**item.about(anyio.current_time()), error=error))
-            case TaskRunning() if isinstance(error, AidgeError):
-                self._heed(error)
-                self._unfinished(item, error)
+            case TaskRunning() if isinstance(poller.stopped_by, AidgeError):
+                self._heed(poller.stopped_by)
+                self._unfinished(item, poller.stopped_by)
             case TaskRunning():
-                self._break(error or AssertionError(f"the poller of item {item.index} stopped without a reason"))
+                self._break(poller.stopped_by or AssertionError("a poller stops with a reason"))
+            case _:
+                assert_never(state)
 
     async def _save(self, item: Item[ResultT_co], done: TaskSucceeded[ResultT_co], folder: Path) -> None:
         try:
@@ -226,17 +224,15 @@ class BatchRun(Generic[ResultT_co]):
         return self._tally.put(item, Succeeded(**item.about(anyio.current_time()), result=done.result, paths=paths))
 
     def _overdue(self, item: Item[ResultT_co]) -> None:
-        if item.on_end is not None:
-            self._group.start_soon(self._ask_once_more, item)
+        if item.poller is not None and item.on_end is not None:
+            self._group.start_soon(self._ask_once_more, item, item.poller)
 
-    async def _ask_once_more(self, item: Item[ResultT_co]) -> None:
+    async def _ask_once_more(self, item: Item[ResultT_co], poller: Poller[ResultT_co]) -> None:
         """Query a task at its deadline for the last time."""
-        if item.poller is None:
-            raise AssertionError(f"item {item.index} has no poller")
-        await item.poller.ask_once_more()
+        await poller.ask_once_more()
         if item.on_end is not None:
             item.leave()
-            self._unfinished(item, item.poller.overdue(anyio.current_time() - item.drawn_at))
+            self._unfinished(item, poller.overdue(anyio.current_time() - item.drawn_at))
 
     def _unfinished(self, item: Item[ResultT_co], error: AidgeError) -> None:
         about = item.about(anyio.current_time())

@@ -106,11 +106,6 @@ class Poller(Generic[ResultT_co]):
         return not isinstance(self.state, TaskRunning)
 
     @property
-    def followed(self) -> bool:
-        """Return whether somebody watches and the end is not known."""
-        return self._scope is not None
-
-    @property
     def changed(self) -> anyio.Event:
         """Return the event that is set at the next change."""
         if self._changed is None:
@@ -201,8 +196,6 @@ class Poller(Generic[ResultT_co]):
                 await self._poll_until_settled()
             except Exception as exc:  # noqa: BLE001  the boundary: watchers raise it, the client's other tasks go on
                 self.stop(exc)
-        if self._scope is scope:
-            self._scope = None
 
     async def _poll_until_settled(self) -> None:
         course = self._parts.schedule.follow((self._operation.name, self._workload))

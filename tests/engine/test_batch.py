@@ -3,6 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -15,6 +16,7 @@ from aidge_async import (
     Failed,
     GeneratedImages,
     InDoubt,
+    JournalError,
     Limits,
     ModelAlternation,
     NotSubmitted,
@@ -389,3 +391,44 @@ async def test_async_source_is_closed() -> None:
         async with aidge.batch(rows(), window=3) as outcomes:
             await anext(outcomes)
         assert closed == [True]
+
+
+async def test_key_of_a_settled_task_is_delivered_at_once() -> None:
+    """A task whose end is known to this client is not polled again."""
+    gateway = ScriptedGateway()
+    async with gateway.client() as aidge:
+        handle = await aidge.submit(URL_REQUEST, key="sku-1")
+        await handle
+        polls = len(gateway.query_times)
+        (outcome,) = await all_of(aidge, [("sku-1", URL_REQUEST)])
+        assert isinstance(outcome, Succeeded)
+        assert outcome.task_id == handle.task_id
+        assert len(gateway.query_times) == polls
+
+
+async def test_deadline_that_passes_while_saving_gives_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task is done by then, and its pictures are on their way."""
+    async with ScriptedGateway().client() as aidge:
+
+        async def slowly(*_: object, **__: object) -> list[Path]:
+            await anyio.sleep(200)
+            return [Path("look.jpg")]
+
+        monkeypatch.setattr(aidge._open(), "save", slowly)
+        (outcome,) = await all_of(aidge, [URL_REQUEST], deadline=100, save_to="out")
+        assert isinstance(outcome, Succeeded)
+        assert outcome.timeline.saving == 200
+
+
+async def test_accepted_task_that_the_journal_did_not_take_is_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is paid, so its token is in the outcome."""
+    async with ScriptedGateway().client() as aidge:
+        token = (await aidge.submit(URL_REQUEST)).token
+
+        async def unrecorded(*_: object) -> None:
+            raise JournalError("made-up trouble", token=token)
+
+        monkeypatch.setattr(aidge._open().journal, "record", unrecorded)
+        (outcome,) = await all_of(aidge, [URL_REQUEST])
+    assert isinstance(outcome, Unfinished)
+    assert outcome.token == token
