@@ -40,6 +40,7 @@ from aidge_async.errors import (
     RequestError,
     SettingsError,
     SubmissionInDoubtError,
+    TakenError,
     TaskFailedError,
 )
 from aidge_async.handle import TaskHandle
@@ -86,6 +87,7 @@ __all__ = [
     "SettingsError",
     "SubmissionInDoubtError",
     "Succeeded",
+    "TakenError",
     "TaskFailed",
     "TaskFailedError",
     "TaskHandle",

@@ -10,11 +10,11 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import anyio.abc
+import anyio.to_thread
 import attrs
 
 from aidge_async import events
@@ -24,13 +24,16 @@ from aidge_async._core.pictures import GeneratedImages
 from aidge_async._core.token import Token, read_token
 from aidge_async._engine.batch import BatchParts, BatchRun
 from aidge_async._engine.busy import Busy
-from aidge_async._engine.buyer import Buyer, Order
+from aidge_async._engine.buyer import Buyer, Order, Wish
 from aidge_async._engine.caller import Caller
+from aidge_async._engine.claims import Claims
 from aidge_async._engine.gate import Brake, Gate
+from aidge_async._engine.knowledge import Knowledge
 from aidge_async._engine.news import News
 from aidge_async._engine.plan import BatchPlan
 from aidge_async._engine.poller import Poller, PollerParts
-from aidge_async._engine.submitter import Progress, Submitter
+from aidge_async._engine.recovery import Recovery
+from aidge_async._engine.submitter import Submitter
 from aidge_async._io.download import Downloader
 from aidge_async._io.fetch import Fetcher
 from aidge_async._io.images import Images, PreparedImage, prepare_image
@@ -38,11 +41,14 @@ from aidge_async._io.journal import MemoryJournal
 from aidge_async._io.limiter import PacedLimiter
 from aidge_async._io.transport import HttpTransport, InnerTransport
 from aidge_async.config import Settings
-from aidge_async.errors import RequestError
+from aidge_async.errors import JournalError, RequestError
 from aidge_async.handle import TaskHandle
 from aidge_async.operations import operation_named, operation_of
-from aidge_async.ports import Observer
+from aidge_async.ports import DurableJournal, Journal, Observer
 from aidge_async.tuning import Deadlines, Limits, Polling
+
+if TYPE_CHECKING:  # loaded with SQLite, where there is a journal
+    from aidge_async._io.shared_pace import SharedPace
 
 
 @attrs.frozen(kw_only=True)
@@ -58,6 +64,8 @@ class Means:
     ssl_context: ssl.SSLContext | None = None
     observers: Iterable[Observer] = ()
     wall_clock: Callable[[], float] = time.time
+    journal: str | Path | None = None
+    budget: int | None = None
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -77,10 +85,12 @@ class Parts:
     """
 
     def __init__(self, settings: Settings, means: Means, group: anyio.abc.TaskGroup, unclaimed: deque[str]) -> None:
+        self._settings = settings
         self.deadlines = means.deadlines
         self.news = News([self._note, *means.observers])
-        self.journal = MemoryJournal()
-        self.limiter = PacedLimiter(means.limits)
+        self._durable, self._shared = _on_disk(means, settings)
+        self.journal: Journal = self._durable or MemoryJournal(means.wall_clock)
+        self.limiter = PacedLimiter(means.limits) if self._shared is None else self._shared.limiter
         self._busy = Busy()
         self._gate = Gate()
         self._images = Images()
@@ -105,7 +115,14 @@ class Parts:
         self._downloader = Downloader(fetcher, self.news.tell)
         caller = Caller(self._transport, self.limiter, self.news, means.wall_clock)
         self._buyer = Buyer(
-            Submitter(caller, self.journal, self.news, deadlines=means.deadlines, wall_clock=means.wall_clock),
+            Submitter(
+                caller,
+                self.journal,
+                self.news,
+                deadlines=means.deadlines,
+                budget=means.budget,
+                wall_clock=means.wall_clock,
+            ),
             self.journal,
             self.news,
             settings=settings,
@@ -119,21 +136,46 @@ class Parts:
             deadlines=means.deadlines,
             wall_clock=means.wall_clock,
             busy=self._busy,
+            journal=self.journal,
         )
+        self._knowledge = Knowledge(self._durable, self._polling.schedule)
         self._pollers: weakref.WeakValueDictionary[str, Poller[Any]] = weakref.WeakValueDictionary()
+        self._saving = Claims()
+
+    async def open(self) -> None:
+        """
+        Open the journal, and go on with what was left behind.
+
+        Raises:
+            JournalError: It cannot be used; nothing is sent.
+        """
+        if self._durable is None or self._shared is None:
+            return
+        await self._durable.open()
+        await self._shared.open()
+        self._group.start_soon(self._shared.watch)
+        recovery = Recovery(self._durable, self._group, poller_of=self._resumed, save=self._save_busily, news=self.news)
+        await recovery.begin()
+        self._group.start_soon(recovery.watch)
+        await self._knowledge.recall()
+        self._group.start_soon(self._knowledge.watch)
 
     async def buy(self, request: TaskRequest[ResultT_co], *, key: str | None, until: float) -> TaskHandle[ResultT_co]:
         """Buy what is wanted, unless *key* names it already, and return the handle of its task."""
-        name = uuid4().hex if key is None else key
-        keyed, progress = key is not None, Progress()
-        poller = await self._bought(request, key=name, keyed=keyed, until=until, gate=self._gate, progress=progress)
-        return self._handle(poller)
+        wish = Wish(request=request, key=key, until=until, gate=self._gate)
+        return self._handle(await self._bought(wish))
 
     def batch(self, plan: BatchPlan[ResultT_co]) -> BatchRun[ResultT_co]:
         """Return a batch that is not begun."""
         brake = Brake(plan.brake, on_pause=lambda wait: self.news.tell(events.SubmitsPaused(wait=wait)))
         gate = self._gate.within(brake)
-        parts = BatchParts(buy=self._bought, save=self._save_busily, gate=gate, in_flight=self._in_flight)
+        parts = BatchParts(
+            buy=self._bought,
+            save=self._save_busily,
+            gate=gate,
+            in_flight=self._in_flight,
+            by_fingerprint=self._durable is not None,
+        )
         return BatchRun(plan, parts)
 
     async def drain(self, seconds: float) -> tuple[str, ...]:
@@ -146,35 +188,33 @@ class Parts:
             poller.stop(poller.overdue(seconds))
         return tuple(poller.token.text() for poller in left)
 
-    async def _bought(
-        self, request: TaskRequest[Any], *, key: str, keyed: bool, until: float, gate: Gate, progress: Progress
-    ) -> Poller[Any]:
-        if keyed and not (isinstance(key, str) and key.strip()):
+    async def _bought(self, wish: Wish[Any]) -> Poller[Any]:
+        if wish.key is not None and not (isinstance(wish.key, str) and wish.key.strip()):
             raise RequestError(
-                f"'key' must be text that is not blank (got {key!r}); name the purchase, or leave it out"
+                f"'key' must be text that is not blank (got {wish.key!r}); name the purchase, or leave it out"
             )
-        gate.check(key)
-        operation = operation_of(request)
+        wish.progress.key = wish.key or wish.progress.key
+        wish.gate.check(wish.progress.key)
+        operation = operation_of(wish.request)
         with self._busy:
-            async with self._images.prepared(operation.image_of(request)) as image:
+            async with self._images.prepared(operation.image_of(wish.request)) as image:
                 order = Order(
                     operation=operation,
-                    request=request,
+                    wish=wish,
                     image=image.content,
-                    name=key if keyed else image.name,
+                    name=image.name if wish.key is None else wish.key,
                     warnings=image.warnings,
-                    key=key,
-                    keyed=keyed,
-                    until=until,
-                    gate=gate,
-                    progress=progress,
                 )
                 token = await self._buyer.buy(order)
-                return self._poller(operation, token, operation.workload(request))
+                return self._poller(operation, token, operation.workload(wish.request))
 
-    def handle(self, operation: Operation[ResultT_co], token: Token) -> TaskHandle[ResultT_co]:
-        """Return a handle on the one poller of a task."""
-        return self._handle(self._poller(operation, token, token.count))
+    def _resumed(self, token: str) -> Poller[Any]:
+        facts = self.checked(token)
+        return self._poller(operation_named(facts.operation), facts, facts.count)
+
+    def resume(self, token: str) -> TaskHandle[Any]:
+        """Return a handle on the one poller of the task of *token*; raises as `checked`."""
+        return self._handle(self._resumed(token))
 
     def _handle(self, poller: Poller[ResultT_co]) -> TaskHandle[ResultT_co]:
         return TaskHandle(poller, task_seconds=self.deadlines.task)
@@ -186,13 +226,25 @@ class Parts:
             poller = self._pollers[name] = Poller(self._polling, operation, token, workload)
         return poller
 
-    async def _save_busily(self, result: GeneratedImages, folder: Path) -> list[Path]:
+    async def _save_busily(self, key: str, result: GeneratedImages, folder: Path) -> list[Path]:
         with self._busy:
-            return await self.save(result, folder)
+            return await self.save(result, folder, key=key)
 
-    async def save(self, result: GeneratedImages, folder: Path) -> list[Path]:
-        """Save the pictures of *result*; where a link fails, the gateway is asked once more for fresh ones."""
+    async def save(self, result: GeneratedImages, folder: Path, *, key: str | None = None) -> list[Path]:
+        """
+        Save the pictures of *result*; where a link fails, the gateway is asked once more for fresh ones.
 
+        With the *key* it was bought under, pictures that the journal knows to be there are not fetched again.
+        """
+        async with self._saving.of(result.token):
+            found = None if key is None or self._durable is None else await self._durable.find(key)
+            if found is not None and found.token == result.token and len(found.paths) == len(result):
+                paths = [Path(path) for path in found.paths]
+                if await anyio.to_thread.run_sync(_all_there, paths, folder):
+                    return paths
+            return await self._fetched(result, folder)
+
+    async def _fetched(self, result: GeneratedImages, folder: Path) -> list[Path]:
         async def refresh() -> GeneratedImages:
             token = read_token(result.token)
             operation = operation_named(token.operation)
@@ -201,7 +253,27 @@ class Parts:
             await poller.poll()  # at once: the task was done before
             return await self._handle(poller).result(deadline=self.deadlines.query)
 
-        return await self._downloader.save(result, folder, refresh)
+        paths = await self._downloader.save(result, folder, refresh)
+        try:
+            await self.journal.note_saved(result.token, [str(path.absolute()) for path in paths])
+        except JournalError as exc:
+            self.news.tell(events.RecordFailed(task_id=result.task_id, reason=str(exc)))
+        return paths
+
+    def checked(self, token: str) -> Token:
+        """
+        Return the facts of a token of this account.
+
+        Raises:
+            RequestError: It is no token, or one of another account or region.
+        """
+        facts, settings = read_token(token), self._settings
+        if (facts.account, facts.region) != (settings.account, settings.region_name):
+            raise RequestError(
+                f"'token' belongs to another account or region ({facts.region!r}, this client: "
+                f"{settings.region_name!r}, key {settings.key_name!r}); resume it with its own client"
+            )
+        return facts
 
     def abandon(self, key: str, token: str) -> None:
         """Tell that a task's caller was cancelled before it held the result."""
@@ -219,6 +291,24 @@ class Parts:
         with anyio.CancelScope(shield=True):
             await self._transport.aclose()
             await self._downloader.aclose()
+            if self._durable is not None and self._shared is not None:
+                await self._shared.aclose()
+                await self._knowledge.keep()
+                await self._durable.aclose()
+
+
+def _on_disk(means: Means, settings: Settings) -> "tuple[DurableJournal | None, SharedPace | None]":
+    if means.journal is None:
+        return None, None  # as with most clients; SQLite need not be loaded
+    from aidge_async._io.shared_pace import SharedPace
+    from aidge_async._io.sqlite_journal import SqliteJournal
+
+    scope = f"{settings.account} {settings.base_url or settings.region_name}"  # limits are an account's, at one place
+    return SqliteJournal(means.journal, wall_clock=means.wall_clock), SharedPace(means.journal, scope, means.limits)
+
+
+def _all_there(paths: list[Path], folder: Path) -> bool:
+    return all(path.parent == folder.absolute() and path.is_file() for path in paths)
 
 
 async def check(settings: Settings, request: TaskRequest[Any]) -> tuple[str, ...]:

@@ -20,12 +20,10 @@ from aidge_async._core.operation import ResultT_co, TaskRequest, WireFormat
 from aidge_async._core.pictures import GeneratedImages
 from aidge_async._core.signing import Secret
 from aidge_async._core.statistics import LimiterStatistics
-from aidge_async._core.token import read_token
 from aidge_async.batch import Batch
 from aidge_async.config import Region, Settings, read_settings
-from aidge_async.errors import RequestError, SettingsError
+from aidge_async.errors import SettingsError
 from aidge_async.handle import TaskHandle
-from aidge_async.operations import operation_named
 from aidge_async.tuning import Deadlines, Limits, Polling
 
 if TYPE_CHECKING:
@@ -54,6 +52,8 @@ class ClientOptions(TypedDict, total=False):
     proxy: str | None
     ssl_context: "ssl.SSLContext | None"
     observers: "Iterable[Observer]"
+    journal: str | Path | None
+    budget: int | None
     wall_clock: Callable[[], float]
 
 
@@ -80,10 +80,16 @@ class AidgeClient:
         proxy: URL of a proxy; `None`: what HTTPS_PROXY and its kin say, and none on loopback.
         ssl_context: For TLS; `None`: httpx's default.
         observers: Are told of every event, in the event loop.
+        journal: File that remembers what was bought, beyond this process; made if need be, shared by the processes of
+            one machine. What is under way in it when the client is opened is followed on, and saved where it was meant
+            to be; nothing is sent again. `None`: memory, as long as the client.
+        budget: Pictures that may be billed in all, as the journal counts; before a submit would exceed it, it is
+            refused with `BudgetError`. `None`: no limit of ours.
         wall_clock: Epoch seconds, for signing; the machine's by default.
 
     Raises:
         SettingsError: A setting is missing, of the wrong form, or contradicts another.
+        JournalError: The journal cannot be used; raised when the client is opened, and nothing is sent.
     """
 
     def __init__(self, key_name: str, key_secret: str | Secret, **options: Unpack[ClientOptions]) -> None:
@@ -138,7 +144,13 @@ class AidgeClient:
 
         group = anyio.create_task_group()
         await group.__aenter__()
-        self._parts = Parts(self.settings, Means.of(self._options), group, self._unclaimed)
+        parts = Parts(self.settings, Means.of(self._options), group, self._unclaimed)
+        try:
+            await parts.open()
+        except BaseException:
+            await parts.aclose()
+            raise
+        self._parts = parts
         return self
 
     async def __aexit__(
@@ -273,13 +285,7 @@ class AidgeClient:
         Raises:
             RequestError: It is no token, or one of another account or region.
         """
-        facts = read_token(token)
-        if (facts.account, facts.region) != (self.settings.account, self.settings.region_name):
-            raise RequestError(
-                f"'token' belongs to another account or region ({facts.region!r}, this client: "
-                f"{self.settings.region_name!r}, key {self.settings.key_name!r}); resume it with its own client"
-            )
-        return self._open().handle(operation_named(facts.operation), facts)
+        return self._open().resume(token)
 
     async def save(self, result: GeneratedImages, folder: str | Path) -> list[Path]:
         """

@@ -21,6 +21,7 @@ and cannot be pickled.
     ├── ReplyError                   an answer that cannot be read
     ├── DownloadError                a picture could not be fetched or written
     ├── JournalError                 the journal could not be read or written
+    │   └── TakenError               somebody else works under the same key
     └── BudgetError                  the budget does not cover it
 """
 
@@ -184,6 +185,10 @@ class DownloadError(AidgeError):
 
 class JournalError(AidgeError):
     """Raised when the journal cannot be read or written. Nothing is submitted that could not be recorded."""
+
+
+class TakenError(JournalError):
+    """Raised when somebody else got there first under the same key; nothing was sent. Ask what is recorded now."""
 
 
 class BudgetError(AidgeError):

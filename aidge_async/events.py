@@ -51,6 +51,33 @@ class TaskAccepted:
 
 
 @attrs.frozen(kw_only=True)
+class AcceptanceUnrecorded:
+    """A task was accepted and the journal could not take it, however often it was tried: keep the token, it is paid."""
+
+    key: str
+    task_id: str
+    token: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class TaskRecovered:
+    """A task that another process left behind is followed from now on."""
+
+    key: str
+    task_id: str
+    token: str
+
+
+@attrs.frozen(kw_only=True)
+class RecordFailed:
+    """The end of a task, or where its pictures are, could not be recorded; it will be found out again."""
+
+    task_id: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
 class TaskUnclaimed:
     """A task's caller was cancelled before it held the handle or the result; `AidgeClient.unclaimed` has its token."""
 
@@ -138,6 +165,9 @@ Event: TypeAlias = (
     | SubmitStarted
     | SubmitPostponed
     | TaskAccepted
+    | AcceptanceUnrecorded
+    | TaskRecovered
+    | RecordFailed
     | TaskUnclaimed
     | SubmitRefused
     | SubmitInDoubt

@@ -5,10 +5,11 @@ Each has as few methods as its callers need. Time is no port: it is anyio's own,
 or loop of the runner; only the wall clock, for signing, is handed in.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from aidge_async._core.call import Call, Reply, Way
-from aidge_async._core.lifecycle import Entry
+from aidge_async._core.lifecycle import Entry, State
 from aidge_async.events import Event
 
 
@@ -72,15 +73,89 @@ class Journal(Protocol):
     """Remembers what was submitted."""
 
     async def find(self, key: str) -> Entry | None:
-        """Return what is recorded under *key*."""
+        """Return what is recorded under *key*; where another living process is just sending it, wait for the end."""
         ...
 
-    async def record(self, entry: Entry) -> None:
+    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
         """
-        Record a submission's new state; it is kept when this returns.
+        Record a submission's new state; it is kept when this returns, even if nobody waits for that any more.
+
+        An accepted task is always recorded: where its key has no room for it, as an entry of its own whose key is
+        `{key}~{task id, 8}`.
+
+        Args:
+            entry: What is to be recorded.
+            budget: Pictures that may be billed in all; looked at in the same moment, where *entry* begins a submit.
 
         Raises:
-            JournalError: It could not be recorded, or it may not follow what is recorded.
+            BudgetError: With *entry* there would be more than *budget*; nothing was recorded.
+            TakenError: Somebody else got there first; find out what is recorded now.
+            JournalError: It could not be recorded.
+        """
+        ...
+
+    async def settle(self, token: str, state: State, reason: str | None = None) -> None:
+        """
+        Record that the task of *token* succeeded or failed; what is unknown or settled is left as it is.
+
+        Raises:
+            JournalError: It could not be recorded.
+        """
+        ...
+
+    async def note_saved(self, token: str, paths: Sequence[str]) -> None:
+        """
+        Record where the pictures of *token*'s task were saved; what is unknown is left out.
+
+        Raises:
+            JournalError: It could not be recorded.
+        """
+        ...
+
+    async def unsettled(self) -> list[Entry]:
+        """Return the accepted entries that this process has to follow: its own and those it adopted."""
+        ...
+
+    async def spent(self) -> int:
+        """Return how many pictures may be billed by what is recorded."""
+        ...
+
+
+class DurableJournal(Journal, Protocol):
+    """Remembers what was submitted beyond its process, and takes over from processes that died."""
+
+    async def open(self) -> None:
+        """
+        Open it.
+
+        Raises:
+            JournalError: It cannot be used; nothing was changed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Write what is waiting, close it, and leave what is open to others."""
+        ...
+
+    async def adopt(self) -> list[Entry]:
+        """Return what was taken over from dead processes since this was asked last."""
+        ...
+
+    async def remember(self, name: str, value: object) -> None:
+        """
+        Keep *value*, which JSON can write, under *name* beyond this process.
+
+        Raises:
+            JournalError: It could not be kept.
+        """
+        ...
+
+    async def recall(self, name: str) -> object:
+        """
+        Return what was kept under *name*; `None`: nothing.
+
+        Raises:
+            JournalError: It could not be read.
         """
         ...
 

@@ -70,7 +70,7 @@ async def test_pictures_that_cannot_be_saved_leave_a_task_unfinished(tmp_path: P
 async def test_bug_in_saving_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no error of ours comes out where the batch is read."""
 
-    async def broken(*_: object) -> list[Path]:
+    async def broken(*_: object, **__: object) -> list[Path]:
         raise LookupError("made-up bug")
 
     with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:

@@ -6,9 +6,11 @@ runs takes longer than it is old. Nothing decides here when to poll.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
-from typing import Final
+from typing import Any, Final, Self
+
+from aidge_async._core.remembered import number, whole
 
 LONGEST: Final = 3600.0  # seconds; what takes longer counts as this long
 _BINS: Final = 236  # of 3.5 % each, from 1 s; one more holds what ends before, where no poll can tell more
@@ -34,6 +36,9 @@ _SETTLED: Final = 10.0  # ends, before which a fit is too young for a change to 
 _FEW: Final = 40.0  # ends
 _REMEMBERED: Final = 3  # ends that survive an alarm
 _ALARM: Final = 5.0  # log of the odds for "something changed": one end as good as impossible, or several odd
+
+_MANY: Final = 1_000_000_000  # tasks
+_REFITS: Final = 5  # from the prior again; more change the cost by nothing that was seen
 
 _THIRD: Final = round(math.log(3.0) * _PER_LOG)  # bins
 _LEAST_ODDS: Final = 1e-6  # keeps a logarithm finite
@@ -88,6 +93,28 @@ class Cohort:
     def end(self, before: int, now: int) -> None:
         """Note one end."""
         self.ends[before, now] = self.ends.get((before, now), 0) + 1
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what was seen, as JSON can hold it."""
+        ends = [[*between, count] for between, count in self.ends.items()]
+        return {"begun": self.begun, "weight": self.weight, "ends": ends, "running": list(self.running.items())}
+
+    @classmethod
+    def restored(cls, found: Mapping[str, Any]) -> Self:
+        """Return what `snapshot` returned; raises as `remembered.number`, or `KeyError`."""
+        cohort = cls()
+        cohort.begun = whole(found["begun"], 0, _MANY)
+        cohort.weight = number(found["weight"], 0.0, 1.0)
+        for before, now, count in found["ends"]:
+            cohort.ends[_between(before, now)] = whole(count, 1, _MANY)
+        for last, count in found["running"]:
+            cohort.running[whole(last, 1, _SIZE - 1)] = whole(count, 1, _MANY)
+        return cohort
+
+
+def _between(before: Any, now: Any) -> tuple[int, int]:  # noqa: ANN401  they come from a file
+    low = whole(before, 0, _SIZE - 1)
+    return low, whole(now, low + 1, _SIZE)
 
 
 class Durations:
@@ -150,6 +177,21 @@ class Durations:
         for _ in range(2 if self.ended < _FEW else 1):  # while little is known, each fit differs much from the last
             self._fit_once()
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return what was seen, as JSON can hold it."""
+        return {"cohorts": [cohort.snapshot() for cohort in self._cohorts], "last_ends": list(self._last_ends)}
+
+    @classmethod
+    def restored(cls, found: Mapping[str, Any]) -> Self:
+        """Return what `snapshot` returned; raises as `remembered.number`, or `KeyError`."""
+        durations = cls()
+        cohorts = [Cohort.restored(cohort) for cohort in found["cohorts"][-_COHORTS:]]
+        durations._cohorts = cohorts or durations._cohorts
+        durations._last_ends = [_between(before, now) for before, now in found["last_ends"][-_REMEMBERED:]]
+        for _ in range(_REFITS):
+            durations.fit()
+        return durations
+
     def _fit_once(self) -> None:
         shares = self._spread()
         curve, weight = list(_PRIOR), 0.0
@@ -201,9 +243,9 @@ class Durations:
             return
         fitted = self._outlived(before, now)
         third = self._outlived(min(before + _THIRD, _SIZE - 1), min(now + _THIRD, _SIZE - 1))
-        for number, rival in enumerate(((_SIZE - now) / (_SIZE - before), third)):
+        for place, rival in enumerate(((_SIZE - now) / (_SIZE - before), third)):
             odds = (1.0 - rival) / (1.0 - fitted) if done else rival / fitted
-            self._evidence[number] = max(0.0, self._evidence[number] + math.log(max(odds, _LEAST_ODDS)))
+            self._evidence[place] = max(0.0, self._evidence[place] + math.log(max(odds, _LEAST_ODDS)))
 
     def _outlived(self, before: int, now: int) -> float:
         """Return the share that outlives slot *now* of what outlives slot *before*, as fitted."""

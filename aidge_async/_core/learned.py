@@ -4,10 +4,11 @@ The learned schedule: what tasks of a kind have taken decides when the next one 
 It joins the learner and the plan and decides how often to learn, no more.
 """
 
+import contextlib
 import math
 from bisect import bisect_right
 from collections.abc import Hashable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from aidge_async._core.durations import EDGES, Cohort, Durations, slot
 from aidge_async._core.inspection import Plan, best_plan
@@ -28,6 +29,7 @@ _SUSPICIOUS: Final = 3.0  # from there every other task is probed
 _PROBE_FROM, _PROBE_TO = 0.3, 0.9  # of the planned first poll
 _GOLDEN: Final = 0.618034  # its multiples spread evenly over the unit interval, however many there are
 _MOST_COST: Final = 3600.0
+_VERSION: Final = 1  # of a snapshot; others are left out
 _MOST_WORKLOADS: Final = 64  # some 20 KB each; who varies a request more than that learns less
 
 
@@ -57,13 +59,26 @@ class LearnedSchedule:
             lesson = self._lessons[workload] = Lesson(self._poll_cost)
         return _LearnedCourse(lesson)
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return what was learned; see `Schedule`."""
+        lessons = [[workload, lesson.durations.snapshot()] for workload, lesson in self._lessons.items()]
+        return {"version": _VERSION, "lessons": lessons}
+
+    def restore(self, found: object) -> None:
+        """Go on from a snapshot; see `Schedule`."""
+        if not isinstance(found, dict) or found.get("version") != _VERSION:
+            return
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+            for workload, durations in found["lessons"][-_MOST_WORKLOADS:]:
+                self._lessons[_hashable(workload)] = Lesson(self._poll_cost, Durations.restored(durations))
+
 
 class Lesson:
     """What is known of one workload, and the plan that follows from it."""
 
-    def __init__(self, poll_cost: float) -> None:
+    def __init__(self, poll_cost: float, durations: Durations | None = None) -> None:
         self._poll_cost = poll_cost
-        self.durations = Durations()
+        self.durations = durations or Durations()
         self._points: Sequence[float] = ()
         self._plan = Plan((), 0.0)
         self._news = 0.0
@@ -158,6 +173,11 @@ class _LearnedCourse:
         if self._cohort is None and age < planned:
             self._cohort, self._first = self._lesson.begin(planned)
         return planned if self._first is None else self._first
+
+
+def _hashable(value: Any) -> Hashable:  # noqa: ANN401  it comes from a file
+    """Return what was a tuple before JSON made a list of it."""
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def plan_points(shares: Sequence[float]) -> tuple[list[float], list[float]]:

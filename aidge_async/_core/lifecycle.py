@@ -8,8 +8,9 @@ answer is never thrown away, so `accepted` may follow `in_doubt` at any time, wh
 import enum
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Protocol
 
 import attrs
 
@@ -44,10 +45,32 @@ TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.ABANDONED: frozenset({State.ACCEPTED, State.PLANNED}),
 }
 
+BEGINNINGS: Final = frozenset({State.PLANNED, State.SENDING})
+"""What may be recorded first of a key."""
+
+DECISIONS: Final = frozenset({State.PLANNED, State.ABANDONED, State.ACCEPTED})
+"""What a person may decide on an entry that nobody is working on."""
+
+MAYBE_BILLED: Final = frozenset({State.SENDING, State.IN_DOUBT, State.ACCEPTED, State.SUCCEEDED, State.FAILED})
+"""Where a task was or may have been accepted; whether a failed one is billed is not documented."""
+
+# A link may be signed, and it is not ours to keep; the words around it say enough.
+_LINK: Final = re.compile(r"(?:https?://|\b(?:sign|signature)=)\S+", re.IGNORECASE)
+_ID_CHARACTERS: Final = 8  # of a task id in names, as saved files have it
+
 
 def may_follow(before: State, after: State) -> bool:
     """Return whether *after* may be recorded where *before* stands."""
     return after in TRANSITIONS[before]
+
+
+def may_decide(before: State, after: State) -> bool:
+    """Return whether a person may make *after* of what stands as *before*; what is being sent is its sender's."""
+    return before is not State.SENDING and after in DECISIONS and may_follow(before, after)
+
+
+def _without_links(reason: str | None) -> str | None:
+    return None if reason is None else _LINK.sub("<link>", reason)
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +86,12 @@ class Entry:
         state: Where it stands.
         at: Epoch seconds of the latest change.
         token: The task's token, once accepted.
-        reason: Why it is where it is, in words, for refusals and doubts.
+        reason: Why it is where it is, in words, for refusals and doubts; links are cut out of it.
+        task_id: The gateway's id of the task, once accepted.
+        pictures: How many are asked for.
+        folder: Where they are to be saved; `None`: nobody said.
+        paths: Where they were saved.
+        saved_at: Epoch seconds at which they were; `None`: not yet.
     """
 
     key: str
@@ -73,7 +101,72 @@ class Entry:
     state: State
     at: float
     token: str | None = None
-    reason: str | None = None
+    reason: str | None = attrs.field(default=None, converter=_without_links)
+    task_id: str | None = None
+    pictures: int = 0
+    folder: str | None = None
+    paths: tuple[str, ...] = ()
+    saved_at: float | None = None
+
+
+class Standing(Protocol):
+    """What is looked at in an entry before another takes its place."""
+
+    @property
+    def state(self) -> State:
+        """Return where it stands."""
+        ...
+
+    @property
+    def token(self) -> str | None:
+        """Return its task's token."""
+        ...
+
+
+class Verdict(enum.Enum):
+    """What becomes of an entry that is to be recorded."""
+
+    WRITE = "write"
+    """It takes the place of what is recorded."""
+    KNOWN = "known"
+    """The same task is recorded already; nothing is to be done."""
+    ASIDE = "aside"
+    """A task id for which there is no room under its key; it becomes an entry of its own."""
+    TAKEN = "taken"
+    """Somebody else was there first."""
+    UNBEGUN = "unbegun"
+    """Nothing is recorded that it could follow."""
+
+
+def judge(before: Standing | None, entry: Entry, *, theirs: bool = False) -> Verdict:
+    """
+    Return what becomes of *entry* where *before* is recorded under its key.
+
+    Args:
+        before: What is recorded; `None`: nothing.
+        entry: What is to be recorded.
+        theirs: Whether *before* is another living process's; what that is just sending is its own to answer for.
+    """
+    accepted = entry.state is State.ACCEPTED
+    if before is None:
+        return Verdict.WRITE if accepted or entry.state in BEGINNINGS else Verdict.UNBEGUN
+    if may_follow(before.state, entry.state) and not (theirs and before.state is State.SENDING):
+        return Verdict.WRITE
+    if not accepted:
+        return Verdict.TAKEN
+    has_task = before.state in {State.ACCEPTED, *TRANSITIONS[State.ACCEPTED]}
+    return Verdict.KNOWN if has_task and before.token == entry.token is not None else Verdict.ASIDE
+
+
+def keys_aside(entry: Entry) -> Iterator[str]:
+    """Yield the keys under which a task id may be recorded for which its own key has no room, best first."""
+    task_id = entry.task_id or ""
+    yield f"{entry.key}~{task_id[:_ID_CHARACTERS]}"
+    yield f"{entry.key}~{task_id}"
+    number = 1
+    while True:
+        number += 1
+        yield f"{entry.key}~{task_id}~{number}"
 
 
 def fingerprint(operation: str, values: Mapping[str, Any], image: str | bytes) -> str:

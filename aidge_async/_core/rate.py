@@ -26,9 +26,12 @@ two refusals, what was under way with them, and two seconds. A wait that the gat
 """
 
 import math
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import attrs
+
+from aidge_async._core.remembered import finite, number
 
 _KEPT: Final = 0.98  # of what was accepted: 20 ms of each second, more than arrivals jitter in a good network
 _FALLEN: Final = 0.9  # what is accepted, and one more, under this share of the rate is no jitter
@@ -49,6 +52,10 @@ _MOST_LULL_FOR_WAITS: Final = 300.0  # seconds; after a ban of an hour nobody sh
 _SHORT_HOLD: Final = 0.25  # seconds, where one call came too many: what was under way shall arrive first
 _HOLD: Final = 1.0  # seconds, where nobody names them: the documented limits are a second's
 _LEAST: Final = 0.05  # starts a second; from lower ones the way up would take minutes
+_MOST: Final = 1e6  # starts a second that a remembered rate may be
+_AGE: Final = 1e9  # seconds
+_MOMENTS: Final = ("quiet_until", "lowered_at", "soon_until")
+_KEPT_FIGURES: Final = (("known", _MOST), ("step", _MOST_STEP), ("share", 1.0))
 
 
 @attrs.define(eq=False)
@@ -181,6 +188,39 @@ class Rate:
         self._lowered_at = now
         self._be_quiet(now, told, least_lull)
         return max(holds, told)
+
+    def snapshot(self, now: float) -> dict[str, Any] | None:
+        """Return what was found, as JSON can hold it; `None` while a higher rate is tried, which proves nothing yet."""
+        if self._try is not None:
+            return None
+        moments = {name: getattr(self, f"_{name}") - now for name in _MOMENTS}
+        return {
+            "ceiling": finite(self._ceiling),
+            "known": self._known,
+            "peak": self._peak,
+            "step": self._step,
+            "share": self._share,
+            **{name: finite(moment) for name, moment in moments.items()},
+        }
+
+    def restore(self, found: Mapping[str, Any], now: float) -> None:
+        """
+        Go on from a snapshot; raises `ValueError`, `TypeError` or `KeyError` where it is none, and changes nothing.
+
+        What was found under another ceiling is left out: who configures another one wants that.
+
+        Args:
+            found: From `snapshot`.
+            now: When it was made, by this process's clock.
+        """
+        if found["ceiling"] != finite(self._ceiling):
+            return
+        known, step, share = (number(found[name], 0.0, most) for name, most in _KEPT_FIGURES)
+        moments = [-math.inf if found[name] is None else now + number(found[name], -_AGE, _AGE) for name in _MOMENTS]
+        self._peak = max(1, int(number(found["peak"], 1, _MOST)))
+        self._known = self.in_force = min(self._ceiling, max(self._least, known))
+        self._step, self._share, self._try = step, share, None
+        self._quiet_until, self._lowered_at, self._soon_until = moments
 
     def _cut(self, accepted: int, now: float, *, again: bool) -> float:
         """Return a rate that is a little lower, or not so little if the last time did not help."""

@@ -41,6 +41,14 @@ class Schedule(Protocol):
         """Begin a course; tasks of equal *workload* are expected to take about as long."""
         ...
 
+    def snapshot(self) -> object:
+        """Return what was learned, as JSON can hold it; `None`: nothing ever is."""
+        ...
+
+    def restore(self, found: object) -> None:
+        """Go on from a snapshot; what is odd in it is left out."""
+        ...
+
 
 @attrs.frozen
 class FixedInterval:
@@ -64,6 +72,12 @@ class FixedInterval:
     def follow(self, workload: Hashable) -> Course:  # noqa: ARG002  every task alike
         """Begin a course; see `Schedule`."""
         return _FixedCourse(self.seconds)
+
+    def snapshot(self) -> None:
+        """Return nothing: nothing is learned."""
+
+    def restore(self, found: object) -> None:
+        """Learn nothing."""
 
 
 @attrs.define

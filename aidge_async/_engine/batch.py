@@ -9,47 +9,46 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, assert_never
-from uuid import uuid4
+from typing import Any, Generic, Self, assert_never
 
 import anyio
 import anyio.abc
 import attrs
 
-from aidge_async._core.operation import ResultT_co, TaskRequest
+from aidge_async._core.operation import ResultT_co
 from aidge_async._core.outcome import BatchStatistics, Failed, InDoubt, NotSubmitted, Outcome, Succeeded, Unfinished
 from aidge_async._core.task_state import TaskFailed, TaskRunning, TaskState, TaskSucceeded
+from aidge_async._engine.buyer import Wish
 from aidge_async._engine.due import Due
 from aidge_async._engine.gate import Gate
 from aidge_async._engine.item import Item
 from aidge_async._engine.plan import BatchPlan, Drawn
 from aidge_async._engine.poller import Poller
-from aidge_async._engine.submitter import Progress
 from aidge_async._engine.tally import Tally
-from aidge_async.errors import AidgeError, CredentialsError, QuotaError, SubmissionInDoubtError
+from aidge_async.errors import AidgeError, BudgetError, CredentialsError, QuotaError, SubmissionInDoubtError
 
 _SAVES_AT_ONCE = 8  # tasks whose pictures are fetched at once
 _SPARE_WORKERS = 8  # beyond those whose submit is in flight: they read pictures and wait for permits meanwhile
 
 
-class Buy(Protocol):
-    """Buys one request; `None` as its *key* buys in any case."""
-
-    async def __call__(
-        self, request: TaskRequest[Any], *, key: str, keyed: bool, until: float, gate: Gate, progress: Progress
-    ) -> Poller[Any]:
-        """Return the poller of its task."""
-        ...
-
-
 @attrs.frozen(kw_only=True)
 class BatchParts:
-    """Hold what a batch needs of its client."""
+    """
+    Hold what a batch needs of its client.
 
-    buy: Buy
-    save: Callable[[Any, Path], Awaitable[list[Path]]]
+    Args:
+        buy: Buys one request and returns the poller of its task.
+        save: Saves the pictures of a result, under a key, in a folder.
+        gate: What submissions have to pass.
+        in_flight: Calls at the gateway at once.
+        by_fingerprint: Whether equal requests without a key are one purchase.
+    """
+
+    buy: Callable[[Wish[Any]], Awaitable[Poller[Any]]]
+    save: Callable[[str, Any, Path], Awaitable[list[Path]]]
     gate: Gate
     in_flight: int
+    by_fingerprint: bool
 
 
 class BatchRun(Generic[ResultT_co]):
@@ -137,20 +136,22 @@ class BatchRun(Generic[ResultT_co]):
             return self._item(drawn)
 
     def _item(self, drawn: Drawn[ResultT_co]) -> Item[ResultT_co]:
+        key: str | None = None
         match drawn:
             case (key, request):
-                keyed = True
+                pass
             case request:
-                key, keyed = uuid4().hex, False
+                pass
         now = anyio.current_time()
-        item = Item(
-            index=self._tally.drawn,
+        wish = Wish(
             request=request,
             key=key,
-            keyed=keyed,
-            drawn_at=now,
+            by_fingerprint=self._parts.by_fingerprint,
+            folder=self._plan.folder,
             until=now + self._plan.deadline,
+            gate=self._parts.gate,
         )
+        item = Item(index=self._tally.drawn, wish=wish, drawn_at=now)
         self._tally.take(item)
         return item
 
@@ -166,14 +167,7 @@ class BatchRun(Generic[ResultT_co]):
 
     async def _buy(self, item: Item[ResultT_co]) -> None:
         try:
-            poller = await self._parts.buy(
-                item.request,
-                key=item.key,
-                keyed=item.keyed,
-                until=item.until,
-                gate=self._parts.gate,
-                progress=item.progress,
-            )
+            poller = await self._parts.buy(item.wish)
         except AidgeError as exc:
             self._heed(exc)
             return self._unbought(item, exc)
@@ -181,7 +175,8 @@ class BatchRun(Generic[ResultT_co]):
         if poller.settled:
             return self._ended(item, poller)
         item.on_end = partial(self._ended, item, poller)
-        due = item.until if item.until < math.inf else item.bought_at + self._plan.task_deadline
+        until = item.wish.until
+        due = until if until < math.inf else item.bought_at + self._plan.task_deadline
         self._due.add(due, item.index)
         return poller.watch(item.on_end)
 
@@ -216,7 +211,7 @@ class BatchRun(Generic[ResultT_co]):
     async def _save(self, item: Item[ResultT_co], done: TaskSucceeded[ResultT_co], folder: Path) -> None:
         try:
             async with self._saving:
-                paths = tuple(await self._parts.save(done.result, folder))
+                paths = tuple(await self._parts.save(item.wish.progress.key, done.result, folder))
         except AidgeError as exc:
             return self._unfinished(item, exc)
         except Exception as exc:  # noqa: BLE001  the boundary: a bug is raised where the caller stands
@@ -239,9 +234,11 @@ class BatchRun(Generic[ResultT_co]):
         self._tally.put(item, Unfinished(**about, error=error.about(task_id=about["task_id"], token=about["token"])))
 
     def _heed(self, error: AidgeError) -> None:
-        """Stop submitting where the account itself is refused: no other request would fare better."""
+        """Stop submitting where the account is refused or the budget is used up: no other request would fare better."""
         if isinstance(error, (CredentialsError, QuotaError)):
             self._parts.gate.shut(f"the account was refused before ({error})")
+        elif isinstance(error, BudgetError):
+            self._parts.gate.shut(f"the budget is used up ({error})")
 
     def _break(self, exc: Exception) -> None:
         self.broken_by = self.broken_by or exc

@@ -5,52 +5,67 @@ How a submission travels is the submitter's matter; here it is decided whether t
 """
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Generic
 
 import attrs
 
 from aidge_async import events
 from aidge_async._core import codec
 from aidge_async._core.lifecycle import Entry, State, fingerprint
-from aidge_async._core.operation import Operation, TaskRequest
+from aidge_async._core.operation import Operation, ResultT_co, TaskRequest
 from aidge_async._core.token import Token, read_token
 from aidge_async._engine.claims import Claims
 from aidge_async._engine.gate import Gate
 from aidge_async._engine.news import News
 from aidge_async._engine.submitter import Progress, Submission, Submitter
 from aidge_async.config import Settings
-from aidge_async.errors import RequestError, SubmissionInDoubtError
+from aidge_async.errors import JournalError, RequestError, SubmissionInDoubtError, TakenError
 from aidge_async.ports import Journal
 
 
 @attrs.frozen(kw_only=True)
-class Order:
+class Wish(Generic[ResultT_co]):
     """
-    Hold what is wanted.
+    Hold what a caller wants.
 
     Args:
-        operation: The API.
-        request: What the user asked for.
-        image: The URL, or the bytes that were looked at.
-        name: What saved pictures are called after.
-        warnings: What may be wrong with the image.
-        key: Its name in the journal and in events.
-        keyed: Whether the caller chose the key; otherwise it is bought in any case.
+        request: What it asks for.
+        key: The key it chose; `None`: buy in any case.
+        by_fingerprint: Whether, without a key, equal requests are one purchase.
+        folder: Where the pictures will be saved, for who goes on with it after this process; `None`: not known.
         until: Moment on the event loop's clock at which to give up.
         gate: What it has to pass before it leaves.
         progress: Is kept up to date.
     """
 
+    request: TaskRequest[ResultT_co]
+    key: str | None
+    by_fingerprint: bool = False
+    folder: Path | None = None
+    until: float
+    gate: Gate
+    progress: Progress = attrs.field(factory=Progress)
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """
+    Hold what is bought.
+
+    Args:
+        operation: The API.
+        wish: What the caller wants.
+        image: The URL, or the bytes that were looked at.
+        name: What saved pictures are called after.
+        warnings: What may be wrong with the image.
+    """
+
     operation: Operation[Any]
-    request: TaskRequest[Any]
+    wish: Wish[Any]
     image: str | bytes = attrs.field(repr=False)
     name: str
     warnings: tuple[str, ...]
-    key: str
-    keyed: bool
-    until: float
-    gate: Gate
-    progress: Progress
 
 
 class Buyer:
@@ -83,25 +98,31 @@ class Buyer:
 
     async def buy(self, order: Order) -> Token:
         """Return the token of the task that *order* names, submitted now or, with a key, before."""
-        if not order.keyed:
+        wish = order.wish
+        if wish.key is None and not wish.by_fingerprint:
             return await self._submit(order, self._entry(order, ""))
-        hashed = fingerprint(order.operation.name, codec.values_of(order.request), order.image)
+        hashed = fingerprint(order.operation.name, codec.values_of(wish.request), order.image)
+        wish.progress.key = wish.key or hashed
         entry = self._entry(order, hashed)
-        async with self._claims.of(order.key):
-            found = await self._journal.find(order.key)
-            token = None if found is None else _known(found, entry)
-            if token is not None:
-                return read_token(token)
-            if found is not None and found.state is not State.PLANNED:
-                await self._journal.record(entry)
-            return await self._submit(order, entry)
+        async with self._claims.of(entry.key):
+            while True:
+                found = await self._journal.find(entry.key)
+                token = None if found is None else _known(found, entry)
+                if token is not None:
+                    return read_token(token)
+                try:
+                    if found is not None and found.state is not State.PLANNED:
+                        await self._journal.record(entry)
+                    return await self._submit(order, entry)
+                except TakenError:
+                    continue  # another process was faster; it is one task for both
 
     async def _submit(self, order: Order, entry: Entry) -> Token:
         for warning in order.warnings:
             self._news.tell(events.ImageWarned(key=entry.key, warning=warning))
         call = codec.write_submit(
             order.operation,
-            order.request,
+            order.wish.request,
             wire_format=self._settings.wire_format,
             image=order.image,
             trial=self._settings.trial,
@@ -110,9 +131,9 @@ class Buyer:
             Submission(
                 call=call,
                 entry=entry,
-                deadline=order.until,
-                gate=order.gate,
-                progress=order.progress,
+                deadline=order.wish.until,
+                gate=order.wish.gate,
+                progress=order.wish.progress,
                 make_token=lambda task_id, at: self._token(order, task_id, at).text(),
             )
         )
@@ -120,9 +141,11 @@ class Buyer:
 
     def _entry(self, order: Order, hashed: str) -> Entry:
         return Entry(
-            key=order.key,
-            keyed=order.keyed,
+            key=order.wish.progress.key,
+            keyed=bool(hashed),
             operation=order.operation.name,
+            pictures=order.operation.picture_count(order.wish.request),
+            folder=None if order.wish.folder is None else str(order.wish.folder.absolute()),
             fingerprint=hashed,
             state=State.PLANNED,
             at=self._wall_clock(),
@@ -135,7 +158,7 @@ class Buyer:
             task_id=task_id,
             trial=self._settings.trial,
             submitted_at=at,
-            count=order.operation.picture_count(order.request),
+            count=order.operation.picture_count(order.wish.request),
             account=self._settings.account,
             name=order.name,
         )
@@ -147,6 +170,11 @@ def _known(found: Entry, wanted: Entry) -> str | None:
         raise RequestError(
             f"'key' {found.key!r} was used for another request (fingerprint {found.fingerprint[:12]}, now "
             f"{wanted.fingerprint[:12]}); use another key for another picture",
+            key=found.key,
+        )
+    if found.state is State.ABANDONED:
+        raise JournalError(
+            f"'key' {found.key!r} was abandoned by a person; resolve it with --resubmit to buy it after all",
             key=found.key,
         )
     if found.token is None and found.state in {State.SENDING, State.IN_DOUBT}:

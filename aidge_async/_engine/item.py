@@ -10,10 +10,10 @@ from typing import Any, Generic
 
 import attrs
 
-from aidge_async._core.operation import ResultT_co, TaskRequest
+from aidge_async._core.operation import ResultT_co
 from aidge_async._core.outcome import Timeline
+from aidge_async._engine.buyer import Wish
 from aidge_async._engine.poller import Poller
-from aidge_async._engine.submitter import Progress
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -23,24 +23,16 @@ class Item(Generic[ResultT_co]):
 
     Args:
         index: Its place among those drawn.
-        request: What is asked for.
-        key: Its name in events.
-        keyed: Whether its caller chose the key.
+        wish: What is asked for.
         drawn_at: Moment on the event loop's clock.
-        until: Moment at which to give it up.
-        progress: How far its submission has come.
         bought_at: Moment at which its poller was here.
         poller: Knows its task.
         on_end: What the poller calls; `None` while it is not watched.
     """
 
     index: int
-    request: TaskRequest[ResultT_co]
-    key: str
-    keyed: bool
+    wish: Wish[ResultT_co]
     drawn_at: float
-    until: float
-    progress: Progress = attrs.field(factory=Progress)
     bought_at: float = math.inf
     poller: Poller[ResultT_co] | None = None
     on_end: Callable[[], None] | None = None
@@ -48,7 +40,7 @@ class Item(Generic[ResultT_co]):
     @property
     def token(self) -> str | None:
         """Return what resumes its task, where it was accepted."""
-        return self.progress.token if self.poller is None else self.poller.token.text()
+        return self.wish.progress.token if self.poller is None else self.poller.token.text()
 
     @property
     def pictures(self) -> int:
@@ -65,19 +57,19 @@ class Item(Generic[ResultT_co]):
         """Return what every outcome tells."""
         return {
             "index": self.index,
-            "request": self.request,
-            "key": self.key,
+            "request": self.wish.request,
+            "key": self.wish.progress.key,
             "timeline": self._timeline(now),
             "task_id": None if self.poller is None else self.poller.token.task_id,
             "token": self.token,
         }
 
     def _timeline(self, now: float) -> Timeline:
-        bought = min(self.bought_at, now)
-        left = bought if self.progress.sent_at is None else self.progress.sent_at
+        bought, progress = min(self.bought_at, now), self.wish.progress
+        left = bought if progress.sent_at is None else progress.sent_at
         if self.poller is None:
             return Timeline(permit_wait=left - self.drawn_at, submit=now - left)
-        answered = bought if self.progress.answered_at is None else self.progress.answered_at
+        answered = bought if progress.answered_at is None else progress.answered_at
         known = now if self.poller.ended_at is None else max(answered, self.poller.ended_at)
         ended = now if self.poller.ended_at is None else (known + max(answered, self.poller.seen_running_at or 0.0)) / 2
         return Timeline(

@@ -22,6 +22,8 @@ _LEVELS: Final = {
     events.SubmitsPaused: logging.WARNING,
     events.ClockCorrected: logging.WARNING,
     events.TaskUnclaimed: logging.WARNING,
+    events.AcceptanceUnrecorded: logging.CRITICAL,
+    events.RecordFailed: logging.WARNING,
 }
 
 

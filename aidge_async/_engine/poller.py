@@ -17,6 +17,7 @@ from aidge_async import events
 from aidge_async._core import codec, envelope, reading, retry
 from aidge_async._core.call import Phase, TransportError
 from aidge_async._core.envelope import Completed, Unreadable
+from aidge_async._core.lifecycle import State
 from aidge_async._core.operation import Operation, ResultT_co, TaskFacts
 from aidge_async._core.retry import Ruling
 from aidge_async._core.schedule import Course, Schedule
@@ -25,7 +26,8 @@ from aidge_async._core.token import Token
 from aidge_async._engine.busy import Busy
 from aidge_async._engine.caller import Caller, Patience
 from aidge_async._engine.news import News
-from aidge_async.errors import DeadlineError, TaskFailedError
+from aidge_async.errors import DeadlineError, JournalError, TaskFailedError
+from aidge_async.ports import Journal
 from aidge_async.tuning import Deadlines
 
 _LAST_QUERY: Final = 1.0  # seconds: a deadline may be kept late by no more
@@ -43,6 +45,7 @@ class PollerParts:
     deadlines: Deadlines
     wall_clock: Callable[[], float]
     busy: Busy
+    journal: Journal
 
 
 class Poller(Generic[ResultT_co]):
@@ -166,14 +169,17 @@ class Poller(Generic[ResultT_co]):
             return None
         match answer:
             case Ruling():
-                return self._faulted(answer)
+                wait = self._faulted(answer)
             case Completed():
-                return self._completed(answer)
+                wait = self._completed(answer)
             case envelope.Running():
                 self._seen_running(answer)
                 return None
             case _:
                 assert_never(answer)
+        if self.settled:
+            await self._record_end()
+        return wait
 
     async def ask_once_more(self) -> None:
         """Ask for the last time before a deadline is called missed, for a second at most."""
@@ -223,6 +229,15 @@ class Poller(Generic[ResultT_co]):
             permit.release()
         lost = TransportError(Phase.SENT, f"no answer within {within:.0f} s")
         return retry.judge("query", lost, now=self._parts.wall_clock())
+
+    async def _record_end(self) -> None:
+        reason = str(self.state.error) if isinstance(self.state, TaskFailed) else None
+        state = State.SUCCEEDED if reason is None else State.FAILED
+        with anyio.CancelScope(shield=True):  # who followed it may have left with the news
+            try:
+                await self._parts.journal.settle(self.token.text(), state, reason)
+            except JournalError as exc:
+                self._parts.news.tell(events.RecordFailed(task_id=self.token.task_id, reason=str(exc)))
 
     def _seen_running(self, answer: envelope.Running) -> None:
         task_id, age = self.token.task_id, self._age()

@@ -7,7 +7,8 @@ done with it. What an answer means is `_core/retry.py`'s decision; when to poll 
 
 import itertools
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
+from uuid import uuid4
 
 import anyio
 import attrs
@@ -22,9 +23,12 @@ from aidge_async._engine.caller import Caller, Patience
 from aidge_async._engine.gate import Gate
 from aidge_async._engine.news import News
 from aidge_async._engine.shield import Shielded
-from aidge_async.errors import AidgeError, DeadlineError, NotSentError, SubmissionInDoubtError
+from aidge_async.errors import AidgeError, DeadlineError, JournalError, NotSentError, SubmissionInDoubtError
 from aidge_async.ports import Journal, Permit
 from aidge_async.tuning import Deadlines
+
+# Seconds between attempts to record an accepted task; together well within the shield of a cancelled submit.
+_RECORD_AGAIN: Final = (0.1, 0.4, 1.5)
 
 
 @attrs.define
@@ -33,11 +37,13 @@ class Progress:
     Note how far a submission has come, for who ordered it, whatever ends it.
 
     Args:
+        key: Its name in the journal and in events.
         sent_at: Moment on the event loop's clock at which its latest attempt left.
         answered_at: Moment at which that attempt's answer was recorded.
         token: What resumes its task, once it is accepted.
     """
 
+    key: str = attrs.field(factory=lambda: uuid4().hex)
     sent_at: float | None = None
     answered_at: float | None = None
     token: str | None = None
@@ -86,16 +92,25 @@ class Submitter:
         journal: Remembers intents and task ids.
         news: Is told what happens.
         deadlines: How long to wait.
+        budget: Pictures that may be billed in all; `None`: no limit of ours.
         wall_clock: Epoch seconds.
     """
 
     def __init__(
-        self, caller: Caller, journal: Journal, news: News, *, deadlines: Deadlines, wall_clock: Callable[[], float]
+        self,
+        caller: Caller,
+        journal: Journal,
+        news: News,
+        *,
+        deadlines: Deadlines,
+        budget: int | None,
+        wall_clock: Callable[[], float],
     ) -> None:
         self._caller = caller
         self._journal = journal
         self._news = news
         self._deadlines = deadlines
+        self._budget = budget
         self._wall_clock = wall_clock
 
     async def submit(self, submission: Submission) -> Receipt:
@@ -202,7 +217,10 @@ class Submitter:
             raise
         if isinstance(answer, Accepted):
             return await self._accepted(submission, answer, sent_at)
-        await self._record(submission, _state_after(answer), reason=str(answer.error))
+        if answer.again:
+            await self._record(submission, State.PLANNED, reason=str(answer.error))
+        else:
+            await self._record_end(submission, _end_after(answer), str(answer.error))
         submission.progress.answered_at = anyio.current_time()
         return answer
 
@@ -210,7 +228,7 @@ class Submitter:
         if phase is Phase.NOT_SENT:
             submission.progress.sent_at = None
             return await self._record(submission, State.PLANNED)
-        await self._record(submission, State.IN_DOUBT, reason="cancelled while waiting for the answer")
+        await self._record_end(submission, State.IN_DOUBT, "cancelled while waiting for the answer")
         return self._news.tell(events.SubmitInDoubt(key=submission.entry.key, reason="cancelled"))
 
     async def _answer(self, submission: Submission, way: Way) -> Accepted | Ruling:
@@ -224,7 +242,7 @@ class Submitter:
     async def _accepted(self, submission: Submission, answer: Accepted, sent_at: float) -> Receipt:
         answered_at = anyio.current_time()
         token = submission.make_token(answer.task_id, sent_at)
-        await self._record(submission, State.ACCEPTED, token=token)
+        await self._record_accepted(submission, answer.task_id, token)
         progress, key = submission.progress, submission.entry.key
         progress.token, progress.answered_at = token, anyio.current_time()
         took = answered_at - (progress.sent_at or answered_at)
@@ -233,17 +251,51 @@ class Submitter:
         )
         return Receipt(task_id=answer.task_id, token=token, request_id=answer.request_id)
 
+    async def _record_accepted(self, submission: Submission, task_id: str, token: str) -> None:
+        """Record a task id, and where that fails again and again, say it as loudly as we can: it is paid."""
+        key = submission.entry.key
+        for wait in (*_RECORD_AGAIN, None):
+            try:
+                return await self._record(submission, State.ACCEPTED, token=token, task_id=task_id)
+            except JournalError as exc:
+                if wait is None:
+                    self._news.tell(events.AcceptanceUnrecorded(key=key, task_id=task_id, token=token, reason=str(exc)))
+                    raise JournalError(
+                        f"task {task_id} was accepted and could not be recorded ({exc}); keep its token: it is paid",
+                        key=key,
+                        task_id=task_id,
+                        token=token,
+                        billable="yes",
+                        resend_safe=False,
+                    ) from exc
+                await anyio.sleep(wait)
+        raise AssertionError  # pragma: no cover  the last wait raises
+
+    async def _record_end(self, submission: Submission, state: State, reason: str) -> None:
+        """Record an answer that is no task; where that fails, the caller hears of the answer, not of the journal."""
+        try:
+            await self._record(submission, state, reason=reason)
+        except JournalError as exc:
+            key = submission.entry.key
+            self._news.tell(events.RecordFailed(task_id="", reason=f"{state.value} of {key!r}: {exc}"))
+
     async def _record(
-        self, submission: Submission, state: State, *, token: str | None = None, reason: str | None = None
+        self,
+        submission: Submission,
+        state: State,
+        *,
+        token: str | None = None,
+        task_id: str | None = None,
+        reason: str | None = None,
     ) -> None:
-        at = self._wall_clock()
-        await self._journal.record(attrs.evolve(submission.entry, state=state, at=at, token=token, reason=reason))
+        entry = attrs.evolve(
+            submission.entry, state=state, at=self._wall_clock(), token=token, task_id=task_id, reason=reason
+        )
+        await self._journal.record(entry, budget=self._budget if state is State.SENDING else None)
 
 
-def _state_after(ruling: Ruling) -> State:
-    if isinstance(ruling.error, SubmissionInDoubtError):
-        return State.IN_DOUBT
-    return State.PLANNED if ruling.again else State.REFUSED
+def _end_after(ruling: Ruling) -> State:
+    return State.IN_DOUBT if isinstance(ruling.error, SubmissionInDoubtError) else State.REFUSED
 
 
 def _is_in_doubt(answer: _Answer | None, progress: Progress) -> bool:

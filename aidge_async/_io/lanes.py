@@ -82,15 +82,28 @@ class Lane:
         self.binding = max(self.paces, key=lambda pace: pace.earliest(now))  # the total, if equal
 
     def start(self, now: float) -> tuple[Start, ...]:
-        """Charge the paces for a call that starts now."""
+        """Let a call start now."""
+        self.grant(now)
+        return self.charge(now, self.binding)
+
+    async def claim(self, now: float) -> tuple[Start, ...] | None:
+        """Let a call start now; `None`: in another process somebody was first, look again when it may."""
+        return self.start(now)
+
+    def grant(self, now: float) -> None:
+        """Count a call that starts now."""
         self.passed = 0
         self.in_flight += 1
         self.granted += 1
-        binding = self.binding
+        if self._total is not None:
+            self.junction.pass_over(self, now)
+
+    def charge(self, at: float, binding: Pace | None) -> tuple[Start, ...]:
+        """Charge the paces for a call that started, after it waited for *binding*."""
+        own = self.own
         if self._total is None:
-            return (self.own.start(now, waited=binding is self.own),)
-        self.junction.pass_over(self, now)
-        return (self._total.start(now, waited=binding is self._total), self.own.start(now, waited=binding is self.own))
+            return (own.start(at, waited=binding is own),)
+        return (self._total.start(at, waited=binding is self._total), own.start(at, waited=binding is own))
 
     def answered(self, starts: tuple[Start, ...], now: float) -> None:
         """Report an answer to the paces."""
@@ -103,8 +116,12 @@ class Lane:
             pace.lost(start, now)
 
     def refused(self, starts: tuple[Start, ...], now: float, wait: float | None) -> None:
-        """Slow and hold the pace that was too fast."""
+        """Count a refusal, and slow and hold the pace that was too fast."""
         self.refusals += 1
+        self.slow(starts, now, wait)
+
+    def slow(self, starts: tuple[Start, ...], now: float, wait: float | None) -> None:
+        """Slow and hold the pace that was too fast."""
         blamed = self._blamed(starts)
         for pace, start in zip(self.paces, starts, strict=True):
             if pace is blamed:

@@ -7,6 +7,7 @@ is cancelled while waiting leaves the lane before anything is charged.
 """
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 import anyio
@@ -21,6 +22,9 @@ from aidge_async._io.lanes import Junction, Lane, Waiter
 from aidge_async.tuning import Limits, RateLimit
 
 _UNLIMITED: Final = 1e6  # starts a second; far over what one event loop can start
+
+
+MakeLane = Callable[[str, CallKind, Pace, Junction], Lane]
 
 
 @attrs.define(eq=False)
@@ -48,12 +52,14 @@ class PacedLimiter:
 
     Args:
         limits: How much may be asked.
+        make_lane: Makes the lanes of API paths where several processes share what they may ask; `None`: none do.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, make_lane: MakeLane | None = None) -> None:
         self._limits = limits
         self._rates: dict[CallKind, RateLimit] = {"submit": limits.submit_rate, "query": limits.query_rate}
-        self._shared = None if limits.total_rate is None else Junction(_pace(limits.total_rate))
+        self._make_lane = make_lane
+        self._shared = None if limits.total_rate is None else Junction(self._pace(limits.total_rate))
         self._in_flight = anyio.Semaphore(limits.in_flight, fast_acquire=True)
         self._uploads = anyio.Semaphore(limits.uploads, fast_acquire=True)
         self._lanes: dict[str, Lane] = {}
@@ -68,7 +74,7 @@ class PacedLimiter:
     async def acquire(self, call: Call) -> PacedPermit:
         """Wait for the leave to send *call* once; see `ports.Limiter`."""
         asked = now = anyio.current_time()
-        lane = self._lanes.get(call.path) or self._new_lane(call)
+        lane = self._lanes.get(call.path) or self.lane(call.path, call.kind)
         uploads = call.content is not None and bool(call.content.image)
         if uploads:
             await self._uploads.acquire()
@@ -123,9 +129,22 @@ class PacedLimiter:
             uploads=self._limits.uploads - self._uploads.value,
         )
 
-    def _new_lane(self, call: Call) -> Lane:
-        lane = self._lanes[call.path] = Lane(call.kind, _pace(self._rates[call.kind]), self._shared or Junction())
+    def lane(self, path: str, kind: CallKind) -> Lane:
+        """Return the lane of an API path."""
+        lane = self._lanes.get(path)
+        if lane is None:
+            own, junction = self._pace(self._rates[kind]), self._shared or Junction()
+            make = self._make_lane
+            lane = Lane(kind, own, junction) if make is None else make(path, kind, own, junction)
+            self._lanes[path] = lane
         return lane
+
+    def _pace(self, limit: RateLimit) -> Pace:
+        """Return the pace of a limit; a path without one gets a pace too, so that a refusal can hold and slow it."""
+        shared = self._make_lane is not None
+        if limit == "learn":
+            return Pace(math.inf, gateway.SUBMITS_PER_SECOND, shared=shared)
+        return Pace(_UNLIMITED if limit is None else limit, shared=shared)
 
     def _unsettled(self, call: Call) -> PacedPermit | None:
         permit = self._permits.get(id(call))
@@ -153,7 +172,9 @@ class PacedLimiter:
             await self._in_flight.acquire()
             chosen, due = lane.junction.next_lane(now := anyio.current_time())
             if chosen is lane and due <= now:
-                return lane.start(now)
+                starts = await lane.claim(now)
+                if starts is not None:
+                    return starts
             self._in_flight.release()  # held meanwhile: nobody waits for the pace with a place others could use
 
 
@@ -169,13 +190,6 @@ async def _turn_of(lane: Lane, waiter: Waiter) -> None:
         else:
             chosen.wake()  # what it saw when it looked may have been that this lane was next
             await waiter.wait()
-
-
-def _pace(limit: RateLimit) -> Pace:
-    """Return the pace of a limit; a path without one gets a pace too, so that a refusal can hold and slow it."""
-    if limit == "learn":
-        return Pace(math.inf, gateway.SUBMITS_PER_SECOND)
-    return Pace(_UNLIMITED if limit is None else limit)
 
 
 def _statistics(lanes: list[Lane], pace: Pace | None, configured: RateLimit, now: float) -> PathStatistics:

@@ -425,7 +425,7 @@ async def test_accepted_task_that_the_journal_did_not_take_is_unfinished(monkeyp
     async with ScriptedGateway().client() as aidge:
         token = (await aidge.submit(URL_REQUEST)).token
 
-        async def unrecorded(*_: object) -> None:
+        async def unrecorded(*_: object, **__: object) -> None:
             raise JournalError("made-up trouble", token=token)
 
         monkeypatch.setattr(aidge._open().journal, "record", unrecorded)

@@ -1,67 +1,199 @@
-"""The memory journal: it follows the table, and keeps what may be asked for again."""
+"""What every journal does: it follows the table, keeps what may be asked for again, and never drops a task id."""
 
 import itertools
-from typing import Any
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-import attrs
 import pytest
 
-from aidge_async._core.lifecycle import TRANSITIONS, Entry, State
+from aidge_async._core.lifecycle import MAYBE_BILLED, TRANSITIONS, State
 from aidge_async._io.journal import MemoryJournal
-from aidge_async.errors import JournalError
-
-ENTRY = Entry(key="sku/1", keyed=True, operation="o", fingerprint="f", state=State.PLANNED, at=1.0)
-
-
-def entry(state: State, **fields: Any) -> Entry:
-    """Return an entry in another state."""
-    return attrs.evolve(ENTRY, state=state, **fields)
+from aidge_async.errors import JournalError, TakenError
+from aidge_async.ports import Journal
+from tests.io.journals import ENTRY, NOW, OTHER_TASK, TASK, bring, entry, sqlite_journal, way_to
 
 
-async def test_unknown_key_is_not_found() -> None:
+@pytest.fixture(params=["memory", "sqlite"])
+async def journal(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Journal]:
+    """Open each of the journals."""
+    if request.param == "memory":
+        yield MemoryJournal(wall_clock=lambda: NOW)
+        return
+    async with sqlite_journal(tmp_path / "journal") as opened:
+        yield opened
+
+
+async def test_unknown_key_is_not_found(journal: Journal) -> None:
     """Nothing is recorded under it."""
-    assert await MemoryJournal().find("sku/1") is None
+    assert await journal.find("sku/1") is None
 
 
-async def test_latest_record_is_found() -> None:
-    """Under its own key only."""
-    journal = MemoryJournal()
-    for state in (State.PLANNED, State.SENDING, State.ACCEPTED):
-        await journal.record(entry(state, token="aidge1.x"))
-    assert await journal.find("sku/1") == entry(State.ACCEPTED, token="aidge1.x")
+async def test_latest_record_is_found(journal: Journal) -> None:
+    """With all its fields, under its own key only."""
+    last = await bring(journal, State.ACCEPTED, folder="out", pictures=3, reason="none")
+    assert await journal.find("sku/1") == last
     assert await journal.find("sku/2") is None
-    assert repr(journal) == "<MemoryJournal, 1 entries>"
 
 
-@pytest.mark.parametrize(("before", "after"), list(itertools.product(State, State)))
-async def test_journal_follows_the_table_and_nothing_else(before: State, after: State) -> None:
+@pytest.mark.parametrize("first", list(State))
+async def test_key_begins_planned_sending_or_with_a_task(journal: Journal, first: State) -> None:
+    """What has no beginning on record cannot go on, but a task id is taken in any case."""
+    if first in {State.PLANNED, State.SENDING, State.ACCEPTED}:
+        await journal.record(entry(first))
+        assert await journal.find("sku/1") == entry(first)
+        return
+    with pytest.raises(JournalError, match=rf"holds nothing under 'sku/1' that {first.value} may follow") as caught:
+        await journal.record(entry(first))
+    assert caught.value.key == "sku/1"
+    assert await journal.find("sku/1") is None
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(State, set(State) - {State.ACCEPTED})))
+async def test_journal_follows_the_table_and_nothing_else(journal: Journal, before: State, after: State) -> None:
     """What the table does not allow is refused, and leaves what is recorded."""
-    journal = MemoryJournal()
-    await journal.record(entry(before))
+    recorded = await bring(journal, before)
     if after in TRANSITIONS[before]:
         await journal.record(entry(after))
         assert await journal.find("sku/1") == entry(after)
         return
-    words = rf"^the journal holds 'sku/1' as {before.value}, which {after.value} may not follow; another caller uses"
-    with pytest.raises(JournalError, match=words) as caught:
+    words = rf"^the journal holds 'sku/1' as {before.value}, which {after.value} may not follow now; another caller"
+    with pytest.raises(TakenError, match=words) as caught:
         await journal.record(entry(after))
     assert caught.value.key == "sku/1"
-    assert await journal.find("sku/1") == entry(before)
+    assert await journal.find("sku/1") == recorded
+
+
+@pytest.mark.parametrize("before", list(State))
+async def test_late_task_id_is_recorded_whatever_the_row_says(
+    journal: Journal, before: State, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under its key where there is room, else as an entry of its own, which is logged."""
+    caplog.set_level(logging.WARNING)
+    recorded = await bring(journal, before)
+    late = entry(State.ACCEPTED, **OTHER_TASK)
+    await journal.record(late)
+    if State.ACCEPTED in TRANSITIONS[before]:
+        assert await journal.find("sku/1") == late
+        assert not caplog.messages
+        return
+    assert await journal.find("sku/1") == recorded
+    assert await journal.find("sku/1~98765432") == entry(State.ACCEPTED, key="sku/1~98765432", **OTHER_TASK)
+    assert caplog.messages == ["journal.accepted_aside key='sku/1' as='sku/1~98765432' task_id='9876543210'"]
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.SUCCEEDED, State.FAILED])
+async def test_same_task_is_recorded_once(journal: Journal, state: State) -> None:
+    """A record that is repeated because its answer was lost changes nothing."""
+    recorded = await bring(journal, state)
+    await journal.record(entry(State.ACCEPTED, at=99.0))
+    assert await journal.find("sku/1") == recorded
+    assert await journal.find("sku/1~01234567") is None
+
+
+async def test_task_ids_that_begin_alike_each_have_an_entry(journal: Journal) -> None:
+    """The short name, then the whole task id, then a number; one that is known is not recorded twice."""
+    await bring(journal, State.ACCEPTED)
+    for number in [*range(4), 0, 1, 2, 3]:
+        task_id = "98765432-same" if number > 1 else f"98765432-{number}"
+        await journal.record(entry(State.ACCEPTED, token=f"aidge1.{number}", task_id=task_id))
+    aside = {
+        "sku/1~98765432": "aidge1.0",
+        "sku/1~98765432-1": "aidge1.1",
+        "sku/1~98765432-same": "aidge1.2",
+        "sku/1~98765432-same~2": "aidge1.3",
+    }
+    for key, token in aside.items():
+        found = await journal.find(key)
+        assert found is not None
+        assert found.token == token
+    assert await journal.spent() == 2 * 5
+    assert len(await journal.unsettled()) == 5
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED])
+async def test_settled_task_is_followed_no_more(journal: Journal, state: State) -> None:
+    """Its end is recorded with the time and the reason, and stays as it is."""
+    accepted = await bring(journal, State.ACCEPTED)
+    assert await journal.unsettled() == [accepted]
+    await journal.settle("aidge1.unknown", state)
+    await journal.settle("aidge1.one", state, "because")
+    await journal.settle("aidge1.one", State.FAILED, "late news")
+    assert await journal.find("sku/1") == entry(state, at=NOW, reason="because")
+    assert await journal.unsettled() == []
+
+
+async def test_saved_pictures_are_noted(journal: Journal) -> None:
+    """Paths and time, whatever the state; names that are no UTF-8 too."""
+    await bring(journal, State.SUCCEEDED, folder="out/\udcff")
+    await journal.note_saved("aidge1.unknown", ["out/b.png"])
+    await journal.note_saved("aidge1.one", ["out/a\udcff.png", "out/b.png"])
+    wanted = entry(State.SUCCEEDED, folder="out/\udcff", paths=("out/a\udcff.png", "out/b.png"), saved_at=NOW)
+    assert await journal.find("sku/1") == wanted
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_what_may_be_billed_is_spent(journal: Journal, state: State) -> None:
+    """Each entry counts its pictures where a task was or may have been accepted; a failed one also once retried."""
+    assert await journal.spent() == 0
+    await bring(journal, state)
+    retried = 2 * (way_to(state).count(State.PLANNED) - 1)
+    assert await journal.spent() == retried + (2 if state in MAYBE_BILLED else 0)
+
+
+async def test_retried_failure_is_spent_twice(journal: Journal) -> None:
+    """Whether a failed task is billed is not documented, so a budget counts it and what comes after."""
+    await bring(journal, State.FAILED)
+    for state in (State.PLANNED, State.SENDING):
+        await journal.record(entry(state))
+    assert await journal.spent() == 4
+    await journal.record(entry(State.ACCEPTED, **OTHER_TASK))
+    await journal.settle("aidge1.one", State.SUCCEEDED)
+    assert await journal.unsettled() == [entry(State.ACCEPTED, **OTHER_TASK)]
+
+
+@pytest.mark.parametrize("key", ["a'b\"; DROP TABLE entry", "\udcff", "名", "x\x00y", "~", "%_"])
+async def test_any_text_is_a_key(journal: Journal, key: str) -> None:
+    """Quotes, half characters, other alphabets, a zero byte: each names itself only."""
+    recorded = await bring(journal, State.IN_DOUBT, key=key, reason="half a character: \udcff")
+    assert await journal.find(key) == recorded
+    assert await journal.find(f"{key}x") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("cannot load https://a.example/b?sign=made-up now", "cannot load <link> now"),
+        ("sent with sign=made-up&x=1", "sent with <link>"),
+        ("OSSAccessKeyId=a&Signature=made-up", "OSSAccessKeyId=a&<link>"),
+        ("no answer within 60 s", "no answer within 60 s"),
+    ],
+)
+async def test_reason_holds_no_link(journal: Journal, said: str, kept: str) -> None:
+    """The gateway may name a picture in its message, and its link may be signed."""
+    await bring(journal, State.IN_DOUBT, reason=said)
+    found = await journal.find("sku/1")
+    assert found is not None
+    assert found.reason == kept
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.IN_DOUBT, State.ABANDONED])
-async def test_key_of_our_own_is_kept_while_its_answer_is_open(state: State) -> None:
+async def test_key_of_our_own_is_kept_while_its_answer_is_open(journal: Journal, state: State) -> None:
     """A doubt is not forgotten because nobody gave it a name."""
-    journal = MemoryJournal()
-    await journal.record(entry(state, keyed=False))
+    await journal.record(entry(State.SENDING, keyed=False))
+    for step in way_to(state)[2:]:
+        await journal.record(entry(step, keyed=False))
     assert await journal.find("sku/1") == entry(state, keyed=False)
 
 
 @pytest.mark.parametrize("state", [State.PLANNED, State.ACCEPTED, State.REFUSED])
-async def test_key_of_our_own_is_forgotten_once_its_answer_is_in(state: State) -> None:
-    """A million purchases without keys leave nothing behind."""
+async def test_memory_forgets_a_key_of_our_own_once_its_answer_is_in(state: State) -> None:
+    """A million purchases without keys leave nothing behind but their count."""
     journal = MemoryJournal()
     await journal.record(entry(State.SENDING, keyed=False))
+    assert repr(journal) == "<MemoryJournal, 1 entries>"
     await journal.record(entry(state, keyed=False))
     assert await journal.find("sku/1") is None
+    await journal.settle(TASK["token"], State.SUCCEEDED)
     assert repr(journal) == "<MemoryJournal, 0 entries>"
+    assert await journal.spent() == (ENTRY.pictures if state is State.ACCEPTED else 0)

@@ -1,0 +1,270 @@
+"""
+Remembers what was submitted, in a file that outlives the process and that several processes of one machine share.
+
+What may follow what is told by `_core/lifecycle.py` alone; a thread does the work, so that no event loop waits for a
+disk. Rows are `sqlite_rows.py`'s, the file is `schema.py`'s, who lives is `owners.py`'s.
+"""
+
+import json
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import anyio
+import anyio.to_thread
+import attrs
+
+from aidge_async._core.lifecycle import Entry, State, Verdict, judge, keys_aside, may_decide, may_follow
+from aidge_async._io import schema, sqlite_rows
+from aidge_async._io.journal import over_budget, refusal, tell_aside
+from aidge_async._io.owners import Owner
+from aidge_async._io.sqlite_writer import SqliteWriter, Work
+from aidge_async.errors import AidgeError, JournalError
+
+logger = logging.getLogger("aidge_async.journal")
+
+ResultT = TypeVar("ResultT")
+
+_DIED: Final = "the process that was sending it ended before an answer was recorded"
+_FIRST_LOOK, _LONGEST_LOOK = 0.02, 0.25  # seconds between looks at what another process is sending
+
+
+class SqliteJournal:
+    """
+    Remember submissions on disk; fulfils `ports.Journal`.
+
+    Each change is on disk when its call returns. Entries without a key of their caller's are kept too: a task id is
+    never thrown away.
+
+    Args:
+        path: The file; made where it is missing, its folder is not.
+        wall_clock: Epoch seconds.
+    """
+
+    def __init__(self, path: str | Path, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self._path = Path(path)
+        self._wall_clock = wall_clock
+        self._writer: SqliteWriter | None = None
+        self._owner: Owner | None = None
+        self._adopted: deque[Entry] = deque()  # filled by the thread
+
+    def __repr__(self) -> str:
+        return f"<SqliteJournal '{self._path}', {self._writer or 'closed'}>"
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def open(self) -> None:
+        """
+        Open the file; nothing is adopted by this alone.
+
+        Raises:
+            JournalError: It cannot be used; nothing was changed.
+        """
+        if self._writer is not None:
+            raise JournalError(f"the journal '{self._path}' is open already; give each client one of its own")
+        with anyio.CancelScope(shield=True):  # or what was opened could not be closed
+            self._path, connection, self._owner = await anyio.to_thread.run_sync(_opened, self._path)
+        self._writer = SqliteWriter(connection)
+
+    async def aclose(self) -> None:
+        """Write what is waiting, close the file, and leave what is open to others."""
+        writer, self._writer = self._writer, None
+        if writer is None or self._owner is None:
+            return
+        with anyio.CancelScope(shield=True):
+            await writer.aclose()
+            await anyio.to_thread.run_sync(self._owner.end)
+
+    async def find(self, key: str) -> Entry | None:
+        """Return what is recorded under *key*; see `ports.Journal`."""
+        pause = _FIRST_LOOK
+        while True:
+            entry, is_theirs = await self._do(lambda connection: self._look(connection, key), writes=False)
+            if not is_theirs:
+                return entry
+            if not await self._adopt():
+                await anyio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_LOOK)
+
+    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+        """Record a submission's new state; see `ports.Journal`."""
+        aside = await self._do(lambda connection: self._record(connection, entry, budget))
+        if aside is not None:
+            tell_aside(entry, aside)
+
+    async def settle(self, token: str, state: State, reason: str | None = None) -> None:
+        """Record that a task ended; see `ports.Journal`."""
+        at = self._wall_clock()
+
+        def work(connection: sqlite3.Connection) -> None:
+            for before in sqlite_rows.of_token(connection, token):
+                if may_follow(before.state, state):
+                    after = attrs.evolve(before, state=state, at=at, reason=reason)
+                    sqlite_rows.write(connection, before.state, after, owner=self._name)
+
+        await self._do(work)
+
+    async def note_saved(self, token: str, paths: Sequence[str]) -> None:
+        """Record where pictures were saved; see `ports.Journal`."""
+        at = self._wall_clock()
+        await self._do(lambda connection: sqlite_rows.note_saved(connection, token, paths, at))
+
+    async def unsettled(self) -> list[Entry]:
+        """Return the accepted entries that this process has to follow: its own and those it adopted."""
+        return await self._do(lambda connection: sqlite_rows.accepted_of(connection, self._name), writes=False)
+
+    async def spent(self) -> int:
+        """Return how many pictures may be billed by what is recorded."""
+        return await self._do(sqlite_rows.spent, writes=False)
+
+    async def adopt(self) -> list[Entry]:
+        """
+        Return the entries that were taken over from dead processes since this was asked last.
+
+        What they were sending is in doubt now, what was accepted has to be followed. Whoever shares the file asks this
+        every second.
+        """
+        await self._adopt()
+        return [self._adopted.popleft() for _ in range(len(self._adopted))]
+
+    async def resolve(self, key: str, state: State, *, token: str | None = None, task_id: str | None = None) -> Entry:
+        """
+        Record what a person decided on an entry that is in doubt, or ended without a picture, and return it.
+
+        Args:
+            key: Whose.
+            state: Planned to have it submitted again, abandoned to leave it, accepted where a task was found.
+            token: The task's token, where one was found.
+            task_id: Its id, likewise.
+
+        Raises:
+            JournalError: There is no such entry, or as it stands there is nothing to decide.
+        """
+        at = self._wall_clock()
+        await self._adopt()
+
+        def work(connection: sqlite3.Connection) -> Entry:
+            before = sqlite_rows.read(connection, key)
+            if before is None:
+                raise JournalError(f"the journal holds nothing under {key!r}; list what it holds", key=key)
+            if not may_decide(before.state, state):
+                raise JournalError(
+                    f"the journal holds {key!r} as {before.state.value}, and nobody can make that {state.value}; "
+                    "leave it as it is",
+                    key=key,
+                )
+            after = attrs.evolve(before, state=state, at=at, reason="decided by a person", token=token, task_id=task_id)
+            sqlite_rows.write(connection, before.state, after, owner=self._name)
+            return after
+
+        return await self._do(work)
+
+    async def list(self, state: State | None = None, after: str | None = None, limit: int | None = None) -> list[Entry]:
+        """
+        Return entries in the order of their keys.
+
+        Args:
+            state: In this state; `None`: in any.
+            after: With keys behind this one; `None`: from the first on.
+            limit: At most so many; `None`: all.
+        """
+        return await self._do(
+            lambda connection: sqlite_rows.page(connection, state=state, after=after, limit=limit), writes=False
+        )
+
+    async def remember(self, name: str, value: object) -> None:
+        """Keep *value*, which JSON can write, under *name* beyond this process."""
+        text = json.dumps(value)
+        await self._do(lambda connection: sqlite_rows.remember(connection, name, text))
+
+    async def recall(self, name: str) -> object:
+        """Return what was kept under *name*; `None`: nothing."""
+        text = await self._do(lambda connection: sqlite_rows.recall(connection, name), writes=False)
+        return None if text is None else json.loads(text)
+
+    @property
+    def _name(self) -> str:
+        return "" if self._owner is None else self._owner.name
+
+    async def _do(self, work: Work[ResultT], *, writes: bool = True) -> ResultT:
+        if self._writer is None:
+            raise JournalError(f"the journal '{self._path}' is not open; open it first")
+        try:
+            return await self._writer.do(work, writes=writes)
+        except sqlite3.ProgrammingError as exc:
+            raise JournalError(
+                f"the journal '{self._path}' is not open here ({exc}); open one in each process"
+            ) from exc
+        except (sqlite3.Error, OSError) as exc:
+            raise schema.trouble(self._path, exc) from exc
+
+    def _look(self, connection: sqlite3.Connection, key: str) -> tuple[Entry | None, bool]:
+        """Return the entry under *key*, and whether another process is just sending it."""
+        found = sqlite_rows.read_owned(connection, key)
+        if found is None:
+            return None, False
+        entry, owner = found
+        return entry, entry.state is State.SENDING and owner != self._name
+
+    def _record(self, connection: sqlite3.Connection, entry: Entry, budget: int | None) -> Entry | None:
+        """Write what the table allows, and return the entry that had to be made for a task id aside."""
+        before = sqlite_rows.standing(connection, entry.key)
+        verdict = judge(before, entry, theirs=before is not None and before.owner != self._name)
+        error: AidgeError | None = refusal(verdict, before, entry)
+        if error is None and budget is not None:
+            error = over_budget(entry, sqlite_rows.spent(connection), budget)
+        if error is not None:
+            raise error
+        if verdict is Verdict.WRITE:
+            sqlite_rows.write(connection, None if before is None else before.state, entry, owner=self._name)
+        return self._record_aside(connection, entry) if verdict is Verdict.ASIDE else None
+
+    def _record_aside(self, connection: sqlite3.Connection, entry: Entry) -> Entry | None:
+        for key in keys_aside(entry):
+            found = sqlite_rows.standing(connection, key)
+            if found is None:
+                aside = attrs.evolve(entry, key=key)
+                sqlite_rows.write(connection, None, aside, owner=self._name)
+                return aside
+            if found.token == entry.token:
+                return None
+        raise AssertionError  # pragma: no cover  the keys have no end
+
+    async def _adopt(self) -> bool:
+        """Take over from the dead, and return whether there were any."""
+        if not await self._do(self._are_any_dead, writes=False):
+            return False
+        await self._do(self._take_over)
+        return True
+
+    def _are_any_dead(self, connection: sqlite3.Connection) -> bool:
+        return self._owner is not None and not all(map(self._owner.lives, sqlite_rows.owners(connection)))
+
+    def _take_over(self, connection: sqlite3.Connection) -> None:
+        assert self._owner is not None, "it is open"
+        with self._owner.dead(sqlite_rows.owners(connection)) as dead:
+            for name in dead:
+                self._adopted += sqlite_rows.adopt(
+                    connection, name, owner=self._name, at=self._wall_clock(), reason=_DIED
+                )
+
+
+def _opened(path: Path) -> tuple[Path, sqlite3.Connection, Owner]:
+    path = schema.resolved(path)
+    connection = schema.open_journal_file(path)
+    try:
+        owner = Owner(path)
+        owner.sweep()
+    except OSError as exc:
+        connection.close()
+        raise schema.trouble(path, exc) from exc
+    return path, connection, owner

@@ -1,0 +1,223 @@
+"""
+Entries as rows: all the SQL that the journal speaks on its tables.
+
+Nothing here decides, waits or commits.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import attrs
+
+from aidge_async._core.lifecycle import MAYBE_BILLED, Entry, State
+
+_COLUMNS: Final = tuple(field.name for field in attrs.fields(Entry))
+_LIST: Final = ", ".join(_COLUMNS)
+# Names and reasons may hold what Python cannot write as UTF-8 (a file's name that is none), so they come and go as
+# bytes; a cast leaves them text to whoever looks into the file.
+_RAW: Final = ("key", "reason", "folder")
+_MARKS: Final = ", ".join("CAST(? AS TEXT)" if name in _RAW else "?" for name in _COLUMNS)
+_READ: Final = ", ".join(f"CAST({name} AS BLOB)" if name in _RAW else name for name in _COLUMNS)
+_SELECT: Final = f"SELECT {_READ} FROM entry"  # noqa: S608  column names only
+_CHANGED: Final = ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], "owner"))
+_WRITE: Final = f"INSERT INTO entry ({_LIST}, owner) VALUES ({_MARKS}, ?) ON CONFLICT (key) DO UPDATE SET {_CHANGED}"  # noqa: S608  column names only
+_NOTE: Final = (
+    'INSERT INTO transition (key, "from", "to", at, token, reason) '
+    "VALUES (CAST(? AS TEXT), ?, ?, ?, ?, CAST(? AS TEXT))"
+)
+_OPEN: Final = "state IN ('sending', 'accepted')"
+_BILLED: Final = ", ".join(f"'{state.value}'" for state in sorted(MAYBE_BILLED, key=lambda state: state.value))
+_STATES: Final = {state.value: state for state in State}
+
+
+@attrs.frozen(kw_only=True)
+class Transition:
+    """
+    Hold one change of an entry's state.
+
+    Args:
+        seq: Its number in the journal; later ones have higher numbers.
+        key: Whose.
+        before: The state it left; `None`: it is the first.
+        after: The state it came to.
+        at: Epoch seconds.
+        token: The task's token at that time.
+        reason: Why.
+    """
+
+    seq: int
+    key: str
+    before: State | None
+    after: State
+    at: float
+    token: str | None
+    reason: str | None
+
+
+@attrs.frozen
+class Standing:
+    """What has to be known of an entry before another takes its place."""
+
+    state: State
+    token: str | None
+    owner: str
+
+
+def standing(connection: sqlite3.Connection, key: str) -> Standing | None:
+    """Return how *key* stands; a quarter of the work of reading it whole."""
+    found = connection.execute("SELECT state, token, owner FROM entry WHERE key = CAST(? AS TEXT)", (_bytes(key),))
+    row = found.fetchone()
+    return None if row is None else Standing(_STATES[row[0]], row[1], row[2])
+
+
+def read(connection: sqlite3.Connection, key: str) -> Entry | None:
+    """Return the entry under *key*."""
+    found = read_owned(connection, key)
+    return None if found is None else found[0]
+
+
+def read_owned(connection: sqlite3.Connection, key: str) -> tuple[Entry, str] | None:
+    """Return the entry under *key* and its owner, as of one moment."""
+    question = f"SELECT {_READ}, owner FROM entry WHERE key = CAST(? AS TEXT)"  # noqa: S608  column names only
+    row = connection.execute(question, (_bytes(key),)).fetchone()
+    return None if row is None else (_entry(row[:-1]), row[-1])
+
+
+def of_token(connection: sqlite3.Connection, token: str) -> list[Entry]:
+    """Return the entries of a task; more than one only where a person attached it twice."""
+    return _entries(connection, f"{_SELECT} WHERE token = ?", (token,))
+
+
+def accepted_of(connection: sqlite3.Connection, owner: str) -> list[Entry]:
+    """Return the accepted entries of *owner*, the oldest first."""
+    return _entries(connection, f"{_SELECT} WHERE owner = ? AND state = 'accepted' ORDER BY at, key", (owner,))
+
+
+def page(connection: sqlite3.Connection, *, state: State | None, after: str | None, limit: int | None) -> list[Entry]:
+    """Return entries by the order of their keys; see `SqliteJournal.list`."""
+    return _entries(
+        connection,
+        f"{_SELECT} WHERE (?1 IS NULL OR state = ?1) AND key > CAST(?2 AS TEXT) ORDER BY key LIMIT ?3",
+        (None if state is None else state.value, _bytes(after or ""), -1 if limit is None else limit),
+    )
+
+
+def transitions(connection: sqlite3.Connection, key: str) -> Iterator[Transition]:
+    """Yield what became of *key*, in order."""
+    rows = connection.execute(
+        'SELECT seq, "from", "to", at, token, CAST(reason AS BLOB) FROM transition '
+        "WHERE key = CAST(? AS TEXT) ORDER BY seq",
+        (_bytes(key),),
+    )
+    for seq, before, after, at, token, reason in rows:
+        yield Transition(
+            seq=seq,
+            key=key,
+            before=None if before is None else _STATES[before],
+            after=_STATES[after],
+            at=at,
+            token=token,
+            reason=_text(reason),
+        )
+
+
+def write(connection: sqlite3.Connection, before: State | None, entry: Entry, *, owner: str) -> None:
+    """Let *entry* take the place of what stood as *before*, and note the change."""
+    values = _row(entry)
+    left = None if before is None else before.value
+    connection.execute(_WRITE, (*values, owner))
+    connection.execute(_NOTE, (values[0], left, entry.state.value, entry.at, entry.token, _bytes(entry.reason)))
+
+
+def note_saved(connection: sqlite3.Connection, token: str, paths: Iterable[str], at: float) -> None:
+    """Note where the pictures of a task lie."""
+    connection.execute("UPDATE entry SET paths = ?, saved_at = ? WHERE token = ?", (json.dumps(list(paths)), at, token))
+
+
+def owners(connection: sqlite3.Connection) -> set[str]:
+    """Return whose entries are open."""
+    return {owner for (owner,) in connection.execute(f"SELECT DISTINCT owner FROM entry WHERE {_OPEN}")}  # noqa: S608  our own words
+
+
+def adopt(connection: sqlite3.Connection, dead: str, *, owner: str, at: float, reason: str) -> list[Entry]:
+    """Give the open entries of *dead* to *owner*, what was being sent as in doubt, and return them."""
+    mine = f"owner = ? AND {_OPEN}"
+    connection.execute(
+        'INSERT INTO transition (key, "from", "to", at, reason) '
+        "SELECT key, state, 'in_doubt', ?, ? FROM entry WHERE owner = ? AND state = 'sending' ORDER BY at, key",
+        (at, reason, dead),
+    )
+    entries = _entries(connection, f"{_SELECT} WHERE {mine} ORDER BY at, key", (dead,))
+    connection.execute(
+        "UPDATE entry SET state = 'in_doubt', at = ?, reason = ?, owner = ? WHERE owner = ? AND state = 'sending'",
+        (at, reason, owner, dead),
+    )
+    connection.execute("UPDATE entry SET owner = ? WHERE owner = ? AND state = 'accepted'", (owner, dead))
+    return [
+        attrs.evolve(entry, state=State.IN_DOUBT, at=at, reason=reason) if entry.state is State.SENDING else entry
+        for entry in entries
+    ]
+
+
+def spent(connection: sqlite3.Connection) -> int:
+    """Return how many pictures may be billed: those of entries by their state, and of the failed that were retried."""
+    by_state = f"SELECT coalesce(sum(pictures), 0) FROM entry WHERE state IN ({_BILLED})"  # noqa: S608  our own words
+    # A key has the same request each time, so the same count.
+    again = (
+        "SELECT coalesce(sum(entry.pictures), 0) FROM transition JOIN entry USING (key) "
+        "WHERE transition.\"from\" = 'failed'"
+    )
+    return int(connection.execute(f"SELECT ({by_state}) + ({again})").fetchone()[0])
+
+
+def remember(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep what was learned."""
+    connection.execute("INSERT OR REPLACE INTO learned (name, value) VALUES (?, ?)", (name, value))
+
+
+def recall(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return what was learned."""
+    row = connection.execute("SELECT value FROM learned WHERE name = ?", (name,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _entries(connection: sqlite3.Connection, question: str, values: tuple[Any, ...]) -> list[Entry]:
+    return [_entry(row) for row in connection.execute(question, values)]
+
+
+def _entry(row: Iterable[Any]) -> Entry:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    for name in _RAW:
+        values[name] = _text(values[name])
+    values["keyed"] = bool(values["keyed"])
+    values["state"] = _STATES[values["state"]]
+    values["paths"] = () if values["paths"] == "[]" else tuple(json.loads(values["paths"]))
+    return Entry(**values)
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    return (
+        _bytes(entry.key),
+        entry.keyed,
+        entry.operation,
+        entry.fingerprint,
+        entry.state.value,
+        entry.at,
+        entry.token,
+        _bytes(entry.reason),
+        entry.task_id,
+        entry.pictures,
+        _bytes(entry.folder),
+        json.dumps(entry.paths) if entry.paths else "[]",
+        entry.saved_at,
+    )
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode(errors="surrogatepass")
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode(errors="surrogatepass")

@@ -1,0 +1,75 @@
+"""What becomes of an entry that is to be recorded, for every pair of states."""
+
+import itertools
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aidge_async._core.lifecycle import (
+    BEGINNINGS,
+    DECISIONS,
+    TRANSITIONS,
+    Entry,
+    State,
+    Verdict,
+    judge,
+    keys_aside,
+    may_decide,
+)
+
+ENTRY = Entry(key="k", keyed=True, operation="o", fingerprint="f", state=State.PLANNED, at=1.0, task_id="0123456789")
+PAIRS = list(itertools.product(State, State))
+
+
+def test_task_id_always_has_a_place() -> None:
+    """Whatever stands there, whoever's it is: an acceptance is written, put aside, or known already."""
+    for before, theirs in itertools.product([None, *State], [False, True]):
+        known = before and attrs.evolve(ENTRY, state=before, token="one")
+        accepted = attrs.evolve(ENTRY, state=State.ACCEPTED, token="two")
+        assert judge(known, accepted, theirs=theirs) in {Verdict.WRITE, Verdict.ASIDE}
+        same = judge(known, attrs.evolve(accepted, token="one"), theirs=theirs)
+        assert (same is Verdict.KNOWN) == (before in {State.ACCEPTED, State.SUCCEEDED, State.FAILED})
+        assert same is not Verdict.TAKEN
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_what_another_is_sending_is_never_written_over(before: State, after: State) -> None:
+    """All else is a matter of the table alone, whoever's it is."""
+    stands, wanted = attrs.evolve(ENTRY, state=before, token="one"), attrs.evolve(ENTRY, state=after, token="two")
+    theirs = judge(stands, wanted, theirs=True)
+    if before is State.SENDING:
+        assert theirs is (Verdict.ASIDE if after is State.ACCEPTED else Verdict.TAKEN)
+    else:
+        assert theirs is judge(stands, wanted)
+    assert (judge(stands, wanted) is Verdict.WRITE) == (after in TRANSITIONS[before])
+
+
+def test_only_beginnings_and_tasks_begin() -> None:
+    """What stands on nothing is told apart from what somebody else took."""
+    begun = {state for state in State if judge(None, attrs.evolve(ENTRY, state=state)) is Verdict.WRITE}
+    assert begun == BEGINNINGS | {State.ACCEPTED}
+
+
+def test_acceptance_without_a_token_is_known_by_nothing() -> None:
+    """Two that have none are not the same task."""
+    accepted = attrs.evolve(ENTRY, state=State.ACCEPTED)
+    assert judge(accepted, accepted) is Verdict.ASIDE
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_person_never_touches_what_is_being_sent(before: State, after: State) -> None:
+    """A decision is a step of the table from where nobody is working."""
+    allowed = may_decide(before, after)
+    assert not (allowed and before is State.SENDING)
+    assert allowed <= (after in TRANSITIONS[before] & DECISIONS)
+
+
+@given(st.text(max_size=20), st.none() | st.text(max_size=20))
+def test_keys_aside_are_all_different_in_the_end(key: str, task_id: str | None) -> None:
+    """However many are taken there is another, and the first holds eight characters of the task id."""
+    entry = attrs.evolve(ENTRY, key=key, task_id=task_id)
+    names = list(itertools.islice(keys_aside(entry), 10))
+    assert names[0] == f"{key}~{(task_id or '')[:8]}"
+    assert len(set(names)) >= 9

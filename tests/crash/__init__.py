@@ -1,0 +1,1 @@
+"""What remains when processes are killed: nothing paid twice, nothing paid lost."""

@@ -1,0 +1,75 @@
+"""Journals for virtual time: nothing lies on a disk, and the test decides what fails and what others leave behind."""
+
+import attrs
+
+from aidge_async._core.lifecycle import Entry, State
+from aidge_async._io.journal import MemoryJournal
+from aidge_async.errors import JournalError
+
+
+class FailingJournal(MemoryJournal):
+    """
+    Remember in memory, and fail so many times to record one state.
+
+    Args:
+        state: Which one.
+        times: How often.
+    """
+
+    def __init__(self, state: State, times: int) -> None:
+        super().__init__()
+        self._state = state
+        self._times = times
+
+    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+        """Fail, or record."""
+        if entry.state is self._state and self._times:
+            self._times -= 1
+            raise JournalError("the disk is full", key=entry.key)
+        await super().record(entry, budget=budget)
+
+
+class OvertakenJournal(MemoryJournal):
+    """Remember in memory; another process is faster than the first submit: `rival` is what it recorded."""
+
+    def __init__(self, rival: Entry) -> None:
+        super().__init__()
+        self._rival: Entry | None = rival
+
+    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+        """Let the other process be first."""
+        rival, self._rival = self._rival, None
+        if rival is not None:
+            await super().record(attrs.evolve(rival, fingerprint=entry.fingerprint))
+        await super().record(entry, budget=budget)
+
+
+class InheritedJournal(MemoryJournal):
+    """Remember in memory; what dead processes left is put into `left`, and what fails next into `fails`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: list[Entry] = []
+        self.fails: list[JournalError] = []
+
+    async def open(self) -> None:
+        """Do nothing."""
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+    async def adopt(self) -> list[Entry]:
+        """Take over what is left."""
+        if self.fails:
+            raise self.fails.pop()
+        left, self.left = self.left, []
+        for entry in left:
+            self._write(None, entry)
+        return left
+
+    async def remember(self, name: str, value: object) -> None:
+        """Do nothing."""
+
+    async def recall(self, name: str) -> object:
+        """Know nothing."""
+        return name and None

@@ -1,0 +1,67 @@
+"""What a journal that outlives its process changes for batches and single calls."""
+
+from pathlib import Path
+
+import pytest
+
+from aidge_async import BudgetError, JournalError, Limits, ModelAlternation, NotSubmitted, Polling, Succeeded
+from aidge_async.sandbox import SandboxSettings
+from aidge_async.testing import SocketSandbox
+
+FREE = Limits(submit_rate=None, query_rate=None)
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Run every test on both event loops, in real time: a thread writes the journal."""
+    return str(request.param)
+
+
+def look(number: int) -> ModelAlternation:
+    """Return a request unlike all others."""
+    return ModelAlternation(image=f"https://example.com/{number}.jpg", model="universal_model_1", count=1)
+
+
+async def test_batch_run_again_buys_nothing_twice(tmp_path: Path) -> None:
+    """Equal requests are one purchase for a batch with a journal; `submit` without a key still buys."""
+    requests = [look(number) for number in range(5)]
+    with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:
+        for _ in range(2):
+            async with sandbox.client(limits=FREE, polling=Polling.every(1), journal=tmp_path / "shop.db") as aidge:
+                async with aidge.batch([*requests, requests[0]]) as outcomes:
+                    seen = [outcome async for outcome in outcomes]
+                assert [type(outcome) for outcome in seen] == [Succeeded] * 6
+                assert len({outcome.key for outcome in seen}) == 5
+        assert len(sandbox.ledger()) == 5
+        async with sandbox.client(limits=FREE, journal=tmp_path / "shop.db") as aidge:
+            await aidge.submit(requests[0])
+        assert len(sandbox.ledger()) == 6
+
+
+async def test_budget_holds_across_clients(tmp_path: Path) -> None:
+    """What earlier runs bought counts; the batch stops drawing."""
+    with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:
+        for bought in (3, 3):
+            async with (
+                sandbox.client(limits=FREE, polling=Polling.every(1), journal=tmp_path / "shop.db", budget=3) as aidge,
+                aidge.batch(look(number) for number in range(100)) as outcomes,
+            ):
+                seen = [outcome async for outcome in outcomes]
+            assert sum(isinstance(outcome, Succeeded) for outcome in seen) == bought
+            assert len(seen) < 60
+            errors = [outcome.error for outcome in seen if isinstance(outcome, NotSubmitted)]
+            assert any(isinstance(error, BudgetError) for error in errors)
+        assert len(sandbox.ledger()) == 3
+
+
+async def test_journal_that_cannot_be_used_is_said_before_anything_is_sent(tmp_path: Path) -> None:
+    """The client does not open, and it can be tried again when the cause is mended."""
+    (tmp_path / "shop.db").write_text("this is no journal, it is a shopping list" * 50)
+    with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:
+        client = sandbox.client(journal=tmp_path / "shop.db")
+        with pytest.raises(JournalError, match=r"shop\.db"):
+            await client.__aenter__()
+        (tmp_path / "shop.db").unlink()
+        async with client as aidge:
+            assert (await aidge.submit(look(1), key="sku-1")).task_id
+        assert len(sandbox.ledger()) == 1

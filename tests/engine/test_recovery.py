@@ -1,0 +1,197 @@
+"""What dead processes left behind is followed and saved, in virtual time; nothing of it is sent again."""
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import attrs
+
+from aidge_async import AidgeClient, Polling
+from aidge_async._core.lifecycle import Entry, State
+from aidge_async._core.token import Token
+from aidge_async._engine.recovery import Recovery
+from aidge_async.errors import DownloadError, JournalError
+from aidge_async.events import Event, RecordFailed, SubmitInDoubt, TaskRecovered
+from aidge_async.testing.clock import EPOCH
+from tests.engine.durable import InheritedJournal
+from tests.support import KEY_NAME, ScriptedGateway, events_of, failed, finished, refused
+
+
+@attrs.define
+class Heir:
+    """A recovery in a client, and what it did."""
+
+    recovery: Recovery
+    journal: InheritedJournal
+    seen: list[Event] = attrs.field(factory=list)
+    saved: list[tuple[str, Path]] = attrs.field(factory=list)
+    broken: Exception | None = None
+
+    @classmethod
+    def of(cls, aidge: AidgeClient) -> "Heir":
+        """Return one whose journal is empty yet."""
+        parts, journal = aidge._open(), InheritedJournal()
+
+        async def save(key: str, result: Any, folder: Path) -> None:
+            assert result.task_id == "task-1"
+            if heir.broken is not None:
+                raise heir.broken
+            heir.saved.append((key, folder))
+
+        recovery = Recovery(journal, parts._group, poller_of=parts._resumed, save=save, news=parts.news)
+        heir = cls(recovery, journal)
+        parts.news._observers = [heir.seen.append]
+        return heir
+
+    def told(self) -> list[str]:
+        """Return what could not be done, in words."""
+        return [event.reason for event in events_of(self.seen, RecordFailed)]
+
+
+def left_behind(aidge: AidgeClient, state: State = State.ACCEPTED, **fields: Any) -> Entry:
+    """Return an entry of a dead process."""
+    account = fields.pop("account", aidge.settings.account)
+    token = Token(
+        region=aidge.settings.region_name,
+        operation="model-alternation",
+        task_id="task-1",
+        trial=False,
+        submitted_at=EPOCH,
+        count=1,
+        account=account,
+        name="look",
+    )
+    known: dict[str, Any] = {"token": token.text(), "task_id": "task-1"} if state is State.ACCEPTED else {}
+    told: dict[str, Any] = {"folder": "/shop", **known, **fields}
+    return Entry(key="sku-1", keyed=True, operation="model-alternation", fingerprint="f", state=state, at=1.0, **told)
+
+
+def client_at(gateway: ScriptedGateway) -> AidgeClient:
+    """Return a client that polls plainly."""
+    return gateway.client(polling=Polling.every(5))
+
+
+async def test_task_left_behind_is_followed_and_saved() -> None:
+    """An accepted task of a dead process is followed from the start, and saved where that process meant to."""
+    gateway = ScriptedGateway()
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        heir.journal.left = [left_behind(aidge)]
+        await heir.recovery.begin()
+        assert repr(heir.recovery) == "<Recovery, 1 tasks followed>"
+        await anyio.sleep(20)
+        assert heir.saved == [("sku-1", Path("/shop"))]
+        assert repr(heir.recovery) == "<Recovery, 0 tasks followed>"
+        assert [event.key for event in events_of(heir.seen, TaskRecovered)] == ["sku-1"]
+    assert gateway.posted == []
+
+
+async def test_what_was_being_sent_is_told_and_left_alone() -> None:
+    """A submission in doubt is told of with its reason; it is neither sent nor followed."""
+    gateway = ScriptedGateway()
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        heir.journal.left = [
+            left_behind(aidge, State.IN_DOUBT, reason="its process died"),
+            left_behind(aidge, State.REFUSED),
+        ]
+        await heir.recovery.begin()
+        await anyio.sleep(20)
+        assert [event.reason for event in events_of(heir.seen, SubmitInDoubt)] == ["its process died"]
+    assert gateway.calls == []
+
+
+async def test_process_that_dies_later_is_inherited_within_two_seconds() -> None:
+    """Who dies while we live is noticed within two seconds, also after the journal failed in between."""
+    async with client_at(ScriptedGateway()) as aidge:
+        heir = Heir.of(aidge)
+        await heir.recovery.begin()
+        async with anyio.create_task_group() as group:
+            group.start_soon(heir.recovery.watch)
+            await anyio.sleep(60)
+            heir.journal.fails = [JournalError("another process has held it")]
+            heir.journal.left = [left_behind(aidge)]
+            await anyio.sleep(2.1)
+            assert len(events_of(heir.seen, TaskRecovered)) == 1
+            group.cancel_scope.cancel()
+        assert heir.told() == ["another process has held it"]
+
+
+async def test_task_whose_end_is_known_is_saved_at_once() -> None:
+    """A task that the client has followed to its end before it is inherited is saved without another query."""
+    gateway = ScriptedGateway()
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        entry = left_behind(aidge)
+        handle = aidge.resume(entry.token or "")
+        await handle
+        queries = len(gateway.calls)
+        async with anyio.create_task_group() as group:
+            group.start_soon(heir.recovery.watch)
+            heir.journal.left = [entry]
+            await anyio.sleep(3)
+            group.cancel_scope.cancel()
+        assert heir.saved == [("sku-1", Path("/shop"))]
+        assert len(gateway.calls) == queries
+
+
+async def test_failed_task_is_not_saved() -> None:
+    """A task that failed leaves nothing to save, and is followed no more."""
+    async with client_at(ScriptedGateway(queries=[failed("task-1")])) as aidge:
+        heir = Heir.of(aidge)
+        heir.journal.left = [left_behind(aidge)]
+        await heir.recovery.begin()
+        await anyio.sleep(120)
+        assert (heir.saved, repr(heir.recovery)) == ([], "<Recovery, 0 tasks followed>")
+
+
+async def test_task_without_a_place_is_only_followed() -> None:
+    """Where nobody said where to save, and where the pictures are saved already, nothing is saved."""
+    for fields in ({"folder": None}, {"saved_at": 5.0}):
+        async with client_at(ScriptedGateway()) as aidge:
+            heir = Heir.of(aidge)
+            heir.journal.left = [left_behind(aidge, **fields)]
+            await heir.recovery.begin()
+            await anyio.sleep(20)
+            assert (heir.saved, repr(heir.recovery)) == ([], "<Recovery, 0 tasks followed>")
+
+
+async def test_foreign_task_is_told_and_skipped() -> None:
+    """The token of another account stops nothing: it is told, and the client opens."""
+    gateway = ScriptedGateway()
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        heir.journal.left = [left_behind(aidge, account="another"), left_behind(aidge, token=None)]
+        await heir.recovery.begin()
+        await anyio.sleep(20)
+        assert len(heir.told()) == 1
+        assert KEY_NAME in heir.told()[0]
+    assert gateway.calls == []
+
+
+async def test_task_that_cannot_be_saved_harms_no_other() -> None:
+    """Whatever goes wrong with one task's pictures is told; the client lives on."""
+    for error in (DownloadError("no room"), LookupError("a bug")):
+        async with client_at(ScriptedGateway()) as aidge:
+            heir = Heir.of(aidge)
+            heir.broken = error
+            heir.journal.left = [left_behind(aidge)]
+            await heir.recovery.begin()
+            await anyio.sleep(20)
+            assert [str(error) in reason for reason in heir.told()] == [True]
+            assert aidge._open()._group.cancel_scope.cancel_called is False
+
+
+async def test_task_that_others_watch_too_ends_once() -> None:
+    """A poller that goes on after the recovery has let go of it tells it nothing more."""
+    gateway = ScriptedGateway(queries=[refused("InvalidAppKey"), finished("task-1")])
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        entry = left_behind(aidge)
+        handle = aidge.resume(entry.token or "")  # keeps the poller
+        heir.journal.left = [entry]
+        await heir.recovery.begin()
+        await anyio.sleep(60)
+        await handle
+        await anyio.sleep(1)
+        assert heir.saved == []  # the refusal ended it for the recovery; who asks again has the result
