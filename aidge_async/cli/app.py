@@ -6,7 +6,9 @@ Each command is a file beside this one; none of them catches what only ends in a
 
 import io
 import logging
+import os
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,12 +16,14 @@ from typing import Final
 
 from cyclopts import App, CycloptsError, Group
 
-from aidge_async import AidgeError, RequestError, SettingsError
+from aidge_async import AidgeError, JournalError, RequestError, SettingsError
 from aidge_async.cli.batch import batch
 from aidge_async.cli.demo import demo
 from aidge_async.cli.doctor import doctor
 from aidge_async.cli.exits import Exit, UsageError
+from aidge_async.cli.journal import make_journal
 from aidge_async.cli.manifest import STDIN
+from aidge_async.cli.options import JOURNAL_VARIABLE
 from aidge_async.cli.output import complain, one_line
 from aidge_async.cli.run import run
 from aidge_async.cli.sandbox import sandbox
@@ -33,6 +37,7 @@ _ISSUES: Final = "please report it with what '--debug' shows"
 # cyclopts' messages are of several sentences; ours are of one. What no pattern meets is shown as it is.
 _REWORDED: Final = (
     (re.compile(r'Command "[^"]*" parameter (\S+) requires an argument'), r"\1 is missing, or has no value"),
+    (re.compile(r'Command "[^"]*" parameter (\S+) flag required'), r"\1 is missing"),
     (re.compile(r'\. Did you mean "?([^"?]+)"?\?'), r" (did you mean '\1'?)"),
     (re.compile(r"\.? Available commands:.*$"), ""),
     (re.compile(r"\. Choose from: ([^.]*)"), r" (choose from \1)"),
@@ -53,13 +58,14 @@ def make_app() -> App:
         ),
         help_epilogue=(
             "Exit codes: 0 all good, 1 a bug, 2 wrong use or settings, 3 some not submitted, failed or unfinished, "
-            "4 some in doubt, 5 credentials or quota, 130 interrupted."
+            "4 some in doubt, 5 credentials, quota or budget, 130 interrupted."
         ),
     )
     app.command(demo)
     app.command(run, usage=f"Usage: {_NAME} run IMAGE... --model NAME --out DIR [OPTIONS]")
     app.command(batch, usage=f"Usage: {_NAME} batch MANIFEST --out DIR [OPTIONS]")
     app.command(task, usage=f"Usage: {_NAME} task TOKEN [--out DIR] [OPTIONS]")
+    app.command(make_journal())
     app.command(doctor, usage=f"Usage: {_NAME} doctor [OPTIONS]")
     app.command(sandbox, help_epilogue="")
     return app
@@ -70,14 +76,23 @@ def run_command_line(arguments: Sequence[str]) -> int:
     _prepare_streams()
     try:
         return _run(list(arguments))
-    except (UsageError, SettingsError, RequestError) as exc:
+    except (UsageError, SettingsError, RequestError, JournalError) as exc:
         complain(as_typed(str(exc)))
         return Exit.USAGE
     except KeyboardInterrupt:
-        complain("interrupted")
+        again = _to_go_on(arguments)
+        complain("interrupted; type the same again to go on" if again else "interrupted", command=again)
         return Exit.INTERRUPTED
     except Exception as exc:  # noqa: BLE001  the boundary: whatever it is, it is told in one sentence
         return _bug(exc, traced="--debug" in arguments)
+
+
+def _to_go_on(arguments: Sequence[str]) -> str | None:
+    """Return the line to type to go on with what a journal remembers."""
+    with_journal = JOURNAL_VARIABLE in os.environ or any(typed.startswith("--journal") for typed in arguments)
+    if arguments[:1] == ["batch"] or (arguments[:1] == ["run"] and with_journal):
+        return shlex.join((_NAME, *arguments))
+    return None
 
 
 def _prepare_streams() -> None:

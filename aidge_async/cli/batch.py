@@ -7,6 +7,7 @@ What is typed becomes a catalogue; looking it over is `preflight.py`'s matter, b
 import functools
 import json
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
@@ -25,16 +26,20 @@ from aidge_async.cli.manifest import Format, opened_manifest
 from aidge_async.cli.options import (
     REPORT,
     Account,
+    Budget,
     Deadline,
     Debug,
+    Journal,
     PictureDefaults,
     Poll,
+    check_budget,
     check_waits,
     prepare_folder,
 )
 from aidge_async.cli.output import complain, counted, write_result
 from aidge_async.cli.preflight import Preflight, preflight
 from aidge_async.cli.purchases import Purchases
+from aidge_async.cli.remembered import remembered_in
 from aidge_async.cli.report import Report
 
 Rate: TypeAlias = float | Literal["learn"] | None
@@ -42,6 +47,7 @@ Rate: TypeAlias = float | Literal["learn"] | None
 _ACCOUNT: Final = Account()
 _DEFAULTS: Final = PictureDefaults()
 _LIMITS: Final = Limits()
+JOURNAL_NAME: Final = "journal.db"
 _PACE: Final = Group("Pace", sort_key=3)
 
 
@@ -52,6 +58,8 @@ def batch(
     out: Annotated[
         Path | None, Parameter(name="--out", help="Folder for pictures, report and sheet; made if need be.")
     ] = None,
+    journal: Journal = None,
+    budget: Budget = None,
     dry_run: Annotated[
         bool,
         Parameter(negative=(), show_default=False, help="Check all, say what would be bought, send nothing."),
@@ -86,14 +94,22 @@ def batch(
     options below say for all rows.
 
     All rows and images are checked before anything is sent. DIR/report.jsonl has a line for each row as it ends.
+
+    The journal (DIR/journal.db where none is named) remembers all that is bought: the same line, typed again, goes on
+    where it stopped, and buys nothing twice. Ctrl-C submits nothing more and finishes what is under way; twice leaves
+    at once.
     """
     check_waits(deadline=deadline, poll=poll)
+    check_budget(budget)
     picture.check()
     _check(window=window, out=out, dry_run=dry_run)
     limits = Limits(submit_rate=submit_rate, query_rate=query_rate)
     display, board = BatchDisplay(), Board([])
-    client = account.client(poll=poll, observers=[display, board], limits=limits, anonymous=dry_run)
-    wishes = Wishes(folder=out, deadline=deadline, flags=account.flags())
+    file = None if out is None or dry_run else journal or out / JOURNAL_NAME
+    client = account.client(
+        poll=poll, observers=[display, board], limits=limits, journal=file, budget=budget, anonymous=dry_run
+    )
+    wishes = Wishes(folder=out, deadline=deadline, flags=account.flags(), journal=file)
     if out is not None and not dry_run:
         prepare_folder(out)
     with opened_manifest(manifest, format) as opened:
@@ -103,12 +119,20 @@ def batch(
         _tell(found, catalogue, opened.name, refused=not skip_bad)
         if found.broken_off or (found.bad.count and not skip_bad):
             return Exit.USAGE
-        if dry_run or out is None:
+        if out is None or file is None:
             return _estimate(found, submit_rate, as_json=as_json)
+        remembered = remembered_in(file, catalogue.chosen_keys)
+        if remembered.count:
+            complain(f"going on with '{file}', which remembers {counted(remembered.count, 'purchase')}")
         with Report(out) as report:
             desk = BatchDesk(report=report, display=display, as_json=as_json, wishes=wishes)
             purchases = Purchases(
-                catalogue=catalogue, board=board, total=found.rows + found.bad_images, desk=desk, window=window
+                catalogue=catalogue,
+                board=board,
+                total=found.rows + found.bad_images,
+                desk=desk,
+                window=window,
+                remembered=remembered,
             )
             _buy(client, purchases, found, report=report.path, base=opened.folder if sheet else None)
             return desk.exit_code
@@ -167,10 +191,19 @@ def _buy(client: AidgeClient, purchases: Purchases, found: Preflight, *, report:
     desk.display.buying(found.rows + found.bad.count)
     try:
         with desk.display:
-            carry_out(main, purchases)
+            _carry_out(main, purchases)
+    except KeyboardInterrupt:
+        desk.stopped = True
+        raise
     finally:
         desk.summarize(pictures_asked=found.pictures, seconds=time.monotonic() - began)
         desk.files([report, *(_sheets(report, base=base) if base is not None else ())])
+
+
+def _carry_out(main: Callable[[], Awaitable[None]], purchases: Purchases) -> None:
+    carry_out(main, purchases)
+    if purchases.stopped:
+        raise KeyboardInterrupt  # all that was under way had the time to end, and still this is not all that was wanted
 
 
 def _sheets(report: Path, *, base: Path) -> list[Path]:

@@ -38,6 +38,9 @@ class BatchDesk:
         self._trouble = 0
         self._pictures = 0
         self._unfinished = 0
+        self._in_doubt = 0
+        self.stopped = False
+        """Whether the command was interrupted; then its boundary says how to go on."""
 
     @property
     def exit_code(self) -> Exit:
@@ -51,6 +54,7 @@ class BatchDesk:
         self.display.done(line.outcome)
         self._pictures += len(line.pictures)
         self._unfinished += line.outcome == "unfinished"
+        self._in_doubt += line.outcome == "in_doubt"
         if line.error and not quiet:
             self._complain(line)
         if self._as_json:
@@ -74,7 +78,13 @@ class BatchDesk:
             f"{counts['succeeded']:,} of {counted(total, 'row')} succeeded{others}{unbegun}; "
             f"{self._pictures:,} of {counted(pictures_asked, 'picture')} saved in {lasting(seconds)}"
         )
-        if self._unfinished:
+        if self._in_doubt and self.wishes.journal is not None:
+            self.display.notice(
+                f"{counted(self._in_doubt, 'row')} in doubt, never sent again unasked; look into the vendor's console, "
+                "then decide with 'aidge-async journal resolve':",
+                command=f"aidge-async journal list --state in_doubt --journal {shlex.quote(str(self.wishes.journal))}",
+            )
+        if self._unfinished and not self.stopped:
             path = str(self._report.path)
             self.display.notice(
                 f"go on with what is unfinished, and pay nothing more ({counted(self._unfinished, 'row')}):",

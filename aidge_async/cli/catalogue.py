@@ -36,6 +36,7 @@ class Row:
         image: How its image is shown: the path as written, or the URL without its query.
         request: What is asked for.
         fields: What its owner wrote in columns that are not ours.
+        stem: What *key* was derived from; `None`: its owner chose it.
     """
 
     line: int
@@ -43,6 +44,7 @@ class Row:
     image: str
     request: ModelAlternation
     fields: Mapping[str, object]
+    stem: str | None = None
 
 
 class Catalogue:
@@ -70,6 +72,11 @@ class Catalogue:
             for name in self._strangers
             if (near := difflib.get_close_matches(name.casefold(), COLUMNS, n=1, cutoff=_ALIKE))
         )
+
+    @property
+    def chosen_keys(self) -> list[str]:
+        """Return the keys that their owner chose."""
+        return list(self._first)
 
     def check(self) -> Iterator[tuple[int, ModelAlternation] | Complaint]:
         """Yield a line and its request, or what is wrong with it."""
@@ -104,9 +111,11 @@ class Catalogue:
 
     def _row(self, entry: Entry, request: ModelAlternation, keys: Keys) -> Row:
         stem = request.image.stem if isinstance(request.image, Path) else f"line-{entry.line}"
+        key = _key(entry)
         return Row(
             line=entry.line,
-            key=_key(entry) or keys.derive(stem),
+            key=key or keys.derive(stem),
+            stem=None if key else stem,
             image=shown(read_image(_image(entry))),
             request=request,
             fields={name: value for name, value in entry.values.items() if name not in COLUMNS},

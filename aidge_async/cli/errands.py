@@ -18,6 +18,7 @@ import attrs
 from aidge_async import (
     AidgeClient,
     AidgeError,
+    BudgetError,
     CredentialsError,
     GeneratedImages,
     ModelAlternation,
@@ -52,12 +53,14 @@ class Wishes:
         deadline: Seconds for each image; `None`: the library's own.
         flags: What has to be typed again to resume a task, with a space in front.
         resumable: Whether tasks outlive the command; those of a demo do not.
+        journal: Remembers what is bought; `None`: nothing does.
     """
 
     folder: Path | None
     deadline: float | None
     flags: str = ""
     resumable: bool = True
+    journal: Path | None = None
 
     def resume_command(self, outcome: Outcome, token: str | None) -> str | None:
         """Return the line to type to go on with a task, where there is one to go on with."""
@@ -129,7 +132,8 @@ class Errands:
                     workers.start_soon(self._work, client, waiting)
             outer.cancel_scope.cancel()
         if self._untried:
-            self._desk.notice(f"{counted(self._untried, 'more image')} not sent: the account is refused")
+            why = "the budget is used up" if isinstance(self._refused_by, BudgetError) else "the account is refused"
+            self._desk.notice(f"{counted(self._untried, 'more image')} not sent: {why}")
 
     async def resume_all(self, client: AidgeClient) -> None:
         """
@@ -202,7 +206,7 @@ class Errands:
             try:
                 handle = await client.submit(_wanted(job), key=job.key, deadline=self._wishes.deadline)
             except AidgeError as exc:
-                if isinstance(exc, (CredentialsError, QuotaError)):
+                if isinstance(exc, (BudgetError, CredentialsError, QuotaError)):
                     self._refused_by = exc
                 return self._close(job, [records.ended_by(job, exc)])
         return await self._follow(client, handle, job, None if until is None else until - anyio.current_time())

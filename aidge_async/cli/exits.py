@@ -23,7 +23,7 @@ class Exit(enum.IntEnum):
     IN_DOUBT = 4
     """Some were sent and got no certain answer."""
     REFUSED = 5
-    """The account: its credentials or its quota."""
+    """The account, its credentials or its quota, or the budget."""
     INTERRUPTED = 130
     """Ctrl-C or SIGTERM; 128 + 2 as shells have it."""
 

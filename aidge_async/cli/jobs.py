@@ -122,8 +122,12 @@ class Keys:
 def keys_for(images: Sequence[Path | str]) -> list[str]:
     """Return a key for each image: a file's stem, `image-3` for the third image where it is a URL; all different."""
     keys = Keys()
-    stems = [image.stem if isinstance(image, Path) else f"image-{place}" for place, image in enumerate(images, 1)]
-    return [keys.derive(stem) for stem in stems]
+    return [keys.derive(stem) for stem in stems_of(images)]
+
+
+def stems_of(images: Sequence[Path | str | bytes]) -> list[str]:
+    """Return what keys are derived from."""
+    return [image.stem if isinstance(image, Path) else f"image-{place}" for place, image in enumerate(images, 1)]
 
 
 def read_images(typed: Sequence[str]) -> list[Path | str]:

@@ -36,6 +36,20 @@ Deadline: TypeAlias = Annotated[
 Debug: TypeAlias = Annotated[
     bool, Parameter(group=REPORT, negative=(), show_default=False, help="Show the traceback of a bug.")
 ]
+JOURNAL_VARIABLE: Final = "AIDGE_JOURNAL"
+Journal: TypeAlias = Annotated[
+    Path | None,
+    Parameter(
+        name="--journal",
+        env_var=JOURNAL_VARIABLE,
+        show_env_var=False,
+        help="File that remembers what was bought: AIDGE_JOURNAL. Default: none.",
+    ),
+]
+Budget: TypeAlias = Annotated[
+    int | None,
+    Parameter(help="Most pictures that may be billed in all, by what the journal holds. Default: no limit."),
+]
 Poll: TypeAlias = Annotated[
     float | None,
     Parameter(help="Seconds between two looks at a task, 1 or more. Default: learned from the tasks before."),
@@ -74,6 +88,8 @@ class Account:
         poll: float | None,
         observers: Iterable[Observer],
         limits: Limits | None = None,
+        journal: Path | None = None,
+        budget: int | None = None,
         anonymous: bool = False,
     ) -> AidgeClient:
         """
@@ -83,6 +99,8 @@ class Account:
             poll: Seconds between two looks at a task; `None`: learned from the tasks before.
             observers: Are told of its events.
             limits: How much may be asked of the gateway; `None`: the library's own.
+            journal: Remembers what was bought; `None`: only as long as it lives.
+            budget: Pictures that may be billed in all; `None`: no limit.
             anonymous: Whether it will send nothing, and needs no account for that.
 
         Raises:
@@ -95,6 +113,8 @@ class Account:
             deadlines=Deadlines(unreachable=UNREACHABLE),
             observers=observers,
             limits=limits or Limits(),
+            journal=journal,
+            budget=budget,
         )
         if self.region is not None:
             options["region"] = self.region
@@ -181,6 +201,17 @@ class PictureDefaults(_PictureBesideModel, _DefaultModel):
         if values.get("keep_background") is False:
             del values["keep_background"]  # rows may name the background
         ModelAlternation(image=b"", **values)
+
+
+def check_budget(budget: int | None) -> None:
+    """
+    Check the budget before anything is sent.
+
+    Raises:
+        UsageError: It is below 0.
+    """
+    if budget is not None and budget < 0:
+        raise UsageError(f"--budget must be a whole number of pictures from 0 (got {budget}); change it")
 
 
 def check_waits(*, deadline: float | None, poll: float | None = None) -> None:

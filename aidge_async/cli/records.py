@@ -12,19 +12,20 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 import imagesize
 
-from aidge_async import AidgeError, SubmissionInDoubtError, TaskFailedError
+from aidge_async import AidgeError, BudgetError, SubmissionInDoubtError, TaskFailedError
 from aidge_async.cli.exits import Exit
 from aidge_async.cli.jobs import Job
 from aidge_async.errors import Billable
 
 Outcome: TypeAlias = Literal["succeeded", "not_submitted", "failed", "unfinished", "in_doubt"]
 
-_ACCOUNT_ERRORS: Final = frozenset({"CredentialsError", "QuotaError"})
+# Nothing more can be bought before somebody gives leave: the vendor, or with a budget the owner.
+_NO_LEAVE: Final = frozenset({"BudgetError", "CredentialsError", "QuotaError"})
 
 
 def exit_code_of(outcome: Outcome, error_type: str | None) -> Exit:
     """Return what one outcome alone means for the command's exit code."""
-    if error_type in _ACCOUNT_ERRORS:
+    if error_type in _NO_LEAVE:
         return Exit.REFUSED
     if outcome == "in_doubt":
         return Exit.IN_DOUBT
@@ -105,10 +106,15 @@ def ended_by(job: Job, error: AidgeError) -> Record:
 
 
 def not_tried(job: Job, error: AidgeError) -> Record:
-    """Return the record of *job* where the account was refused before its turn came."""
+    """Return the record of *job* where the account was refused, or the budget used up, before its turn came."""
+    why = (
+        "the budget is used up"
+        if isinstance(error, BudgetError)
+        else f"the gateway refuses this account (code {error.code})"
+    )
     return Record(
         outcome="not_submitted",
-        error=f"not sent, because the gateway refuses this account (code {error.code})",
+        error=f"not sent, because {why}",
         error_type=type(error).__name__,
         billable="no",
         **_facts(job, None),

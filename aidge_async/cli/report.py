@@ -25,6 +25,7 @@ from aidge_async import (
 )
 from aidge_async import Outcome as BatchOutcome
 from aidge_async._core.codec import values_of
+from aidge_async._core.lifecycle import Entry
 from aidge_async.cli.catalogue import Row
 from aidge_async.cli.exits import Exit, UsageError
 from aidge_async.cli.jobs import Job
@@ -73,7 +74,7 @@ class Line:
         billable: Whether it may be billed: `yes`, `no` or `unknown`.
         asked: What was asked for, defaults of the command included.
         seconds: Where its time went: `permit_wait`, `submit`, `at_gateway`, `detection_delay` and `saving`; `null`
-            where it was cut off.
+            where it was cut off, or saved by an earlier run.
         fields: The manifest's other columns, as they were written.
     """
 
@@ -145,6 +146,18 @@ def line_cut_off(row: Row, job: Job, reason: str, error_type: str) -> Line:
         error=record.error,
         error_type=record.error_type,
         billable=record.billable,
+        **_facts(row),
+    )
+
+
+def line_saved(row: Row, entry: Entry) -> Line:
+    """Return the line of a row whose pictures an earlier run saved."""
+    return Line(
+        outcome="succeeded",
+        task_id=entry.task_id,
+        token=entry.token,
+        pictures=[_picture(Path(path)) for path in entry.paths],
+        billable="yes",
         **_facts(row),
     )
 

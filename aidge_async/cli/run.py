@@ -7,13 +7,27 @@ What is typed becomes jobs; carrying them out is `errands.py`'s matter.
 from pathlib import Path
 from typing import Annotated, Final
 
+import anyio
 from cyclopts import Parameter
 
 from aidge_async.cli.errands import Wishes
 from aidge_async.cli.exits import Exit
 from aidge_async.cli.jobs import make_jobs, read_images
-from aidge_async.cli.options import Account, Deadline, Picture, Poll, Report, check_waits, prepare_folder
+from aidge_async.cli.options import (
+    Account,
+    Budget,
+    Deadline,
+    Journal,
+    Picture,
+    Poll,
+    Report,
+    check_budget,
+    check_waits,
+    prepare_folder,
+)
+from aidge_async.cli.remembered import name_anew, remembered_in
 from aidge_async.cli.shop import Shop
+from aidge_async.ports import Observer
 
 _REPORT: Final = Report()
 _ACCOUNT: Final = Account()
@@ -28,6 +42,8 @@ def run(
     sheet: Annotated[
         bool, Parameter(negative=(), show_default=False, help="Write an HTML sheet there too, before and after.")
     ] = False,
+    journal: Journal = None,
+    budget: Budget = None,
     deadline: Deadline = None,
     poll: Poll = None,
     account: Annotated[Account, Parameter(name="*")] = _ACCOUNT,
@@ -37,13 +53,21 @@ def run(
     Put clothes on another model: buy pictures of each IMAGE.
 
     All images are checked before anything is sent. JPEG, PNG, BMP or WEBP, at most 4 MB, 512 to 3000 pixels a side.
+
+    With a journal, what was bought before in the same way is not bought again: the same line goes on where it stopped.
     """
     check_waits(deadline=deadline, poll=poll)
+    check_budget(budget)
     read = read_images(images)
     jobs = make_jobs(read, [picture.values()] * len(read))
-    shop = Shop(jobs=jobs, wishes=Wishes(folder=out, deadline=deadline, flags=account.flags()), as_json=report.json)
-    client = account.client(poll=poll, observers=shop.observers)
+    observers: list[Observer] = []
+    client = account.client(poll=poll, observers=observers, journal=journal, budget=budget)
     prepare_folder(out)
+    if journal is not None:
+        anyio.run(name_anew, jobs, remembered_in(journal))
+    wishes = Wishes(folder=out, deadline=deadline, flags=account.flags(), journal=journal)
+    shop = Shop(jobs=jobs, wishes=wishes, as_json=report.json)
+    observers += shop.observers
     shop.buy(client)
     if sheet:
         shop.write_sheet(out, title="Before and after")

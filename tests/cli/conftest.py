@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aidge_async.cli.options import JOURNAL_VARIABLE
 from aidge_async.config import VARIABLES
 from aidge_async.sandbox.server import RunningSandbox
 from tests.cli.support import sandbox_of
@@ -18,6 +19,7 @@ def no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away whatever the machine has set."""
     for variable in VARIABLES.values():
         monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv(JOURNAL_VARIABLE, raising=False)
 
 
 @pytest.fixture(scope="session")

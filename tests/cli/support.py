@@ -3,7 +3,10 @@
 import contextlib
 import io
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,25 @@ def sandbox_of(**settings: Any) -> Iterator[RunningSandbox]:
     """Run a sandbox whose tasks are done at once unless *settings* say otherwise."""
     with running_sandbox(SandboxSettings(**{"duration": 0, "spread": 0, **settings})) as running:
         yield running
+
+
+def started(*arguments: object, before: str = "") -> "subprocess.Popen[str]":
+    """Type a command in a process of its own; *before* is a line of Python that runs first."""
+    program = f"{before}\nimport sys; from aidge_async.cli import main; sys.exit(main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Look again and again, for 20 seconds at most."""
+    give_up_at = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.02)
 
 
 def accepted(running: RunningSandbox) -> int:

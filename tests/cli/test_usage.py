@@ -130,7 +130,7 @@ def test_flag_wins_over_environment(
     assert account.key_name not in overridden.sentence
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "task", "sandbox"])
+@pytest.mark.parametrize("command", ["demo", "run", "batch", "task", "journal", "sandbox"])
 def test_help_fits_a_terminal(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every command's help is at most 80 columns wide, on stdout."""
     monkeypatch.setenv("COLUMNS", "80")
