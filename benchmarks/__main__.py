@@ -30,6 +30,8 @@ NAMES: Final = (
     "catalogue",
     "memory",
     "lost_answers",
+    "journal",
+    "shared_rate",
 )
 _LONGEST: Final = {False: 300.0, True: 3_600.0}  # seconds; a benchmark that hangs must not take the others with it
 

@@ -41,6 +41,12 @@ class Rule:
 
     next_poll: Callable[[float], float]
 
+    def snapshot(self) -> None:
+        """Return nothing: nothing is learned."""
+
+    def restore(self, found: object) -> None:
+        """Learn nothing."""
+
     def follow(self, workload: Hashable) -> Course:  # noqa: ARG002  every task alike
         """Begin a course."""
         return _Ages(self.next_poll)
