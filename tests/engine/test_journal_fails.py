@@ -161,3 +161,18 @@ async def test_abandoned_key_is_not_bought(monkeypatch: pytest.MonkeyPatch) -> N
 
 def _as(entry: Entry, state: State) -> Entry:
     return Entry(key=entry.key, keyed=True, operation=entry.operation, fingerprint=entry.fingerprint, state=state, at=2)
+
+
+async def test_end_that_cannot_be_recorded_is_delivered_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result is there; that the journal does not know it is told, and it will be found out again."""
+    heard: list[Event] = []
+
+    async def unsettled(*_: object) -> None:
+        raise JournalError("made-up trouble")
+
+    async with ScriptedGateway().client(observers=[heard.append]) as aidge:
+        handle = await aidge.submit(URL_REQUEST, key="sku-1")
+        monkeypatch.setattr(aidge._open().journal, "settle", unsettled)
+        assert len(await handle) == 1
+    (told,) = events_of(heard, RecordFailed)
+    assert (told.task_id, told.reason) == (handle.task_id, "made-up trouble")
