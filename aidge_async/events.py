@@ -71,7 +71,9 @@ class TaskRecovered:
 
 @attrs.frozen(kw_only=True)
 class RecordFailed:
-    """The end of a task, or where its pictures are, could not be recorded; it will be found out again."""
+    """
+    What became of a task, or of a submit (*task_id* is empty then), could not be recorded; it is found out again later.
+    """
 
     task_id: str
     reason: str

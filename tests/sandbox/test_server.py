@@ -57,7 +57,7 @@ def test_stop_is_quick_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> N
     assert half_sent.recv(1) == b""
     half_sent.close()
     assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
-    assert set(threading.enumerate()) == threads
+    assert set(threading.enumerate()) <= threads  # an idle worker thread of an earlier test may have ended meanwhile
     with pytest.raises(httpx.ConnectError, match="refused"):
         httpx.get(sandbox.url)
 
