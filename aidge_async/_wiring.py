@@ -141,6 +141,7 @@ class Parts:
         self._knowledge = Knowledge(self._durable, self._polling.schedule)
         self._pollers: weakref.WeakValueDictionary[str, Poller[Any]] = weakref.WeakValueDictionary()
         self._saving = Claims()
+        self._recovery: Recovery | None = None
 
     async def open(self) -> None:
         """
@@ -154,9 +155,11 @@ class Parts:
         await self._durable.open()
         await self._shared.open()
         self._group.start_soon(self._shared.watch)
-        recovery = Recovery(self._durable, self._group, poller_of=self._resumed, save=self._save_busily, news=self.news)
-        await recovery.begin()
-        self._group.start_soon(recovery.watch)
+        self._recovery = Recovery(
+            self._durable, self._group, poller_of=self._resumed, save=self._save_busily, news=self.news, busy=self._busy
+        )
+        await self._recovery.begin()
+        self._group.start_soon(self._recovery.watch)
         await self._knowledge.recall()
         self._group.start_soon(self._knowledge.watch)
 
@@ -183,10 +186,11 @@ class Parts:
         self._gate.shut("the client is being drained; submit it with another one")
         with anyio.move_on_after(seconds):
             await self._busy.none()
+        unfollowed = () if self._recovery is None else self._recovery.leave()
         left = [poller for poller in list(self._pollers.values()) if not poller.settled]
         for poller in left:
             poller.stop(poller.overdue(seconds))
-        return tuple(poller.token.text() for poller in left)
+        return tuple(dict.fromkeys((*(poller.token.text() for poller in left), *unfollowed)))  # one may be both
 
     async def _bought(self, wish: Wish[Any]) -> Poller[Any]:
         if wish.key is not None and not (isinstance(wish.key, str) and wish.key.strip()):

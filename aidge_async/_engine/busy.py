@@ -18,9 +18,17 @@ class Busy:
         return f"<Busy, {self._count} under way>"
 
     def __enter__(self) -> None:
-        self._count += 1
+        self.begin()
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """Count one more, where it begins in one coroutine and ends in another."""
+        self._count += 1
+
+    def end(self) -> None:
+        """Count one less."""
         self._count -= 1
         if not self._count and self._calm is not None:
             self._calm.set()

@@ -6,6 +6,7 @@ Nothing is sent again here. What a dead process was sending is in doubt, and is 
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ import anyio.abc
 from aidge_async import events
 from aidge_async._core.lifecycle import Entry, State
 from aidge_async._core.task_state import TaskSucceeded
+from aidge_async._engine.busy import Busy
 from aidge_async._engine.news import News
 from aidge_async._engine.poller import Poller
 from aidge_async.errors import AidgeError
@@ -22,6 +24,10 @@ from aidge_async.ports import DurableJournal
 
 _EVERY: Final = 1.0  # seconds between two looks for the dead; their tasks are followed on within two
 _SAVES_AT_ONCE: Final = 8
+# Tasks that are begun to be followed in one go, and seconds to the next: 10,000 in one go held the loop for over two
+# seconds; so many hold it for some 15 ms.
+_SLICE: Final = 50
+_PAUSE: Final = 0.02
 
 
 class Recovery:
@@ -34,6 +40,7 @@ class Recovery:
         poller_of: Gives the poller of a token.
         save: Saves the pictures of a result, under a key, in a folder.
         news: Is told of each task, and of what is in doubt.
+        busy: Is entered while tasks wait for being followed or saved.
     """
 
     def __init__(
@@ -44,56 +51,74 @@ class Recovery:
         poller_of: Callable[[str], Poller[Any]],
         save: Callable[[str, Any, Path], Awaitable[object]],
         news: News,
+        busy: Busy,
     ) -> None:
         self._journal = journal
         self._group = group
         self._poller_of = poller_of
         self._save = save
         self._news = news
+        self._busy = busy
         self._saving = anyio.Semaphore(_SAVES_AT_ONCE)
+        self._waiting: dict[str, Entry] = {}  # by token; taken over, and not followed yet
         self._followed: dict[str, Poller[Any]] = {}
+        self._left = False
 
     def __repr__(self) -> str:
-        return f"<Recovery, {len(self._followed)} tasks followed>"
+        waiting = f", {len(self._waiting)} waiting" if self._waiting else ""
+        return f"<Recovery, {len(self._followed)} tasks followed{waiting}>"
 
     async def begin(self) -> None:
         """
-        Take over what is there.
+        Take over what is there; `watch` follows it.
 
         Raises:
             JournalError: It cannot be read.
         """
         await self._take_over()
-        for entry in await self._journal.unsettled():
-            self._follow(entry)
 
     async def watch(self) -> None:
-        """Take over from processes that die, until cancelled."""
-        while True:
+        """Follow what was taken over, some at a time, and take over from processes that die, until `leave`."""
+        while not self._left:
+            if self._waiting:
+                await self._follow_all()
             await anyio.sleep(_EVERY)
             try:
                 await self._take_over()
             except AidgeError as exc:
                 self._news.tell(events.RecordFailed(task_id="", reason=str(exc)))
 
+    def leave(self) -> tuple[str, ...]:
+        """Begin to follow nothing more, and return the tokens of what is not followed yet."""
+        self._left = True
+        left, self._waiting = tuple(self._waiting), {}
+        return left
+
     async def _take_over(self) -> None:
         for entry in await self._journal.adopt():
             if entry.state is State.IN_DOUBT:
                 self._news.tell(events.SubmitInDoubt(key=entry.key, reason=entry.reason or ""))
-            elif entry.state is State.ACCEPTED:
-                self._follow(entry)
+            elif entry.state is State.ACCEPTED and entry.token is not None and not self._left:
+                self._waiting[entry.token] = entry
 
-    def _follow(self, entry: Entry) -> None:
-        if entry.token is None or entry.token in self._followed:
+    async def _follow_all(self) -> None:
+        with self._busy:
+            while self._waiting:
+                for token in tuple(islice(self._waiting, _SLICE)):
+                    self._follow(self._waiting.pop(token), token)
+                await anyio.sleep(_PAUSE)
+
+    def _follow(self, entry: Entry, token: str) -> None:
+        if token in self._followed:
             return
         try:
-            poller = self._poller_of(entry.token)
+            poller = self._poller_of(token)
         except AidgeError as exc:  # another account's, or written by something else
             self._news.tell(events.RecordFailed(task_id=entry.task_id or "", reason=str(exc)))
             return
-        self._followed[entry.token] = poller
-        self._news.tell(events.TaskRecovered(key=entry.key, task_id=poller.token.task_id, token=entry.token))
-        on_end = partial(self._ended, entry, entry.token)
+        self._followed[token] = poller
+        self._news.tell(events.TaskRecovered(key=entry.key, task_id=poller.token.task_id, token=token))
+        on_end = partial(self._ended, entry, token)
         poller.watch(on_end)
         if poller.settled:
             on_end()
@@ -103,6 +128,7 @@ class Recovery:
         if poller is None:
             return
         if isinstance(poller.state, TaskSucceeded) and entry.folder is not None and entry.saved_at is None:
+            self._busy.begin()  # not only when its turn comes
             self._group.start_soon(self._bring_home, entry, poller.state.result, Path(entry.folder))
 
     async def _bring_home(self, entry: Entry, result: object, folder: Path) -> None:
@@ -111,3 +137,5 @@ class Recovery:
                 await self._save(entry.key, result, folder)
         except Exception as exc:  # noqa: BLE001  the boundary: the client's other tasks go on
             self._news.tell(events.RecordFailed(task_id=entry.task_id or "", reason=str(exc)))
+        finally:
+            self._busy.end()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.abc
 import attrs
 
 from aidge_async import AidgeClient, Polling
@@ -14,7 +15,7 @@ from aidge_async.errors import DownloadError, JournalError
 from aidge_async.events import Event, RecordFailed, SubmitInDoubt, TaskRecovered
 from aidge_async.testing.clock import EPOCH
 from tests.engine.durable import InheritedJournal
-from tests.support import KEY_NAME, ScriptedGateway, events_of, failed, finished, refused
+from tests.support import KEY_NAME, ScriptedGateway, events_of, failed, finished, refused, running
 
 
 @attrs.define
@@ -23,6 +24,7 @@ class Heir:
 
     recovery: Recovery
     journal: InheritedJournal
+    group: anyio.abc.TaskGroup
     seen: list[Event] = attrs.field(factory=list)
     saved: list[tuple[str, Path]] = attrs.field(factory=list)
     broken: Exception | None = None
@@ -33,15 +35,25 @@ class Heir:
         parts, journal = aidge._open(), InheritedJournal()
 
         async def save(key: str, result: Any, folder: Path) -> None:
-            assert result.task_id == "task-1"
+            assert result.task_id.startswith("task-")
             if heir.broken is not None:
                 raise heir.broken
             heir.saved.append((key, folder))
 
-        recovery = Recovery(journal, parts._group, poller_of=parts._resumed, save=save, news=parts.news)
-        heir = cls(recovery, journal)
+        recovery = Recovery(
+            journal, parts._group, poller_of=parts._resumed, save=save, news=parts.news, busy=parts._busy
+        )
+        heir = cls(recovery, journal, parts._group)
+        parts._recovery = recovery
         parts.news._observers = [heir.seen.append]
         return heir
+
+    async def inherit(self, *entries: Entry) -> None:
+        """Take over what a dead process left, as a client does that is opened, and begin to follow it."""
+        self.journal.left = list(entries)
+        await self.recovery.begin()
+        self.group.start_soon(self.recovery.watch)
+        await anyio.sleep(0.01)
 
     def told(self) -> list[str]:
         """Return what could not be done, in words."""
@@ -50,18 +62,18 @@ class Heir:
 
 def left_behind(aidge: AidgeClient, state: State = State.ACCEPTED, **fields: Any) -> Entry:
     """Return an entry of a dead process."""
-    account = fields.pop("account", aidge.settings.account)
+    account, task_id = fields.pop("account", aidge.settings.account), f"task-{fields.pop('number', 1)}"
     token = Token(
         region=aidge.settings.region_name,
         operation="model-alternation",
-        task_id="task-1",
+        task_id=task_id,
         trial=False,
         submitted_at=EPOCH,
         count=1,
         account=account,
         name="look",
     )
-    known: dict[str, Any] = {"token": token.text(), "task_id": "task-1"} if state is State.ACCEPTED else {}
+    known: dict[str, Any] = {"token": token.text(), "task_id": task_id} if state is State.ACCEPTED else {}
     told: dict[str, Any] = {"folder": "/shop", **known, **fields}
     return Entry(key="sku-1", keyed=True, operation="model-alternation", fingerprint="f", state=state, at=1.0, **told)
 
@@ -76,8 +88,7 @@ async def test_task_left_behind_is_followed_and_saved() -> None:
     gateway = ScriptedGateway()
     async with client_at(gateway) as aidge:
         heir = Heir.of(aidge)
-        heir.journal.left = [left_behind(aidge)]
-        await heir.recovery.begin()
+        await heir.inherit(left_behind(aidge))
         assert repr(heir.recovery) == "<Recovery, 1 tasks followed>"
         await anyio.sleep(20)
         assert heir.saved == [("sku-1", Path("/shop"))]
@@ -91,11 +102,10 @@ async def test_what_was_being_sent_is_told_and_left_alone() -> None:
     gateway = ScriptedGateway()
     async with client_at(gateway) as aidge:
         heir = Heir.of(aidge)
-        heir.journal.left = [
+        await heir.inherit(
             left_behind(aidge, State.IN_DOUBT, reason="its process died"),
             left_behind(aidge, State.REFUSED),
-        ]
-        await heir.recovery.begin()
+        )
         await anyio.sleep(20)
         assert [event.reason for event in events_of(heir.seen, SubmitInDoubt)] == ["its process died"]
     assert gateway.calls == []
@@ -105,15 +115,12 @@ async def test_process_that_dies_later_is_inherited_within_two_seconds() -> None
     """Who dies while we live is noticed within two seconds, also after the journal failed in between."""
     async with client_at(ScriptedGateway()) as aidge:
         heir = Heir.of(aidge)
-        await heir.recovery.begin()
-        async with anyio.create_task_group() as group:
-            group.start_soon(heir.recovery.watch)
-            await anyio.sleep(60)
-            heir.journal.fails = [JournalError("another process has held it")]
-            heir.journal.left = [left_behind(aidge)]
-            await anyio.sleep(2.1)
-            assert len(events_of(heir.seen, TaskRecovered)) == 1
-            group.cancel_scope.cancel()
+        await heir.inherit()
+        await anyio.sleep(60)
+        heir.journal.fails = [JournalError("another process has held it")]
+        heir.journal.left = [left_behind(aidge)]
+        await anyio.sleep(2.1)
+        assert len(events_of(heir.seen, TaskRecovered)) == 1
         assert heir.told() == ["another process has held it"]
 
 
@@ -126,11 +133,8 @@ async def test_task_whose_end_is_known_is_saved_at_once() -> None:
         handle = aidge.resume(entry.token or "")
         await handle
         queries = len(gateway.calls)
-        async with anyio.create_task_group() as group:
-            group.start_soon(heir.recovery.watch)
-            heir.journal.left = [entry]
-            await anyio.sleep(3)
-            group.cancel_scope.cancel()
+        await heir.inherit(entry)
+        await anyio.wait_all_tasks_blocked()
         assert heir.saved == [("sku-1", Path("/shop"))]
         assert len(gateway.calls) == queries
 
@@ -139,8 +143,7 @@ async def test_failed_task_is_not_saved() -> None:
     """A task that failed leaves nothing to save, and is followed no more."""
     async with client_at(ScriptedGateway(queries=[failed("task-1")])) as aidge:
         heir = Heir.of(aidge)
-        heir.journal.left = [left_behind(aidge)]
-        await heir.recovery.begin()
+        await heir.inherit(left_behind(aidge))
         await anyio.sleep(120)
         assert (heir.saved, repr(heir.recovery)) == ([], "<Recovery, 0 tasks followed>")
 
@@ -150,8 +153,7 @@ async def test_task_without_a_place_is_only_followed() -> None:
     for fields in ({"folder": None}, {"saved_at": 5.0}):
         async with client_at(ScriptedGateway()) as aidge:
             heir = Heir.of(aidge)
-            heir.journal.left = [left_behind(aidge, **fields)]
-            await heir.recovery.begin()
+            await heir.inherit(left_behind(aidge, **fields))
             await anyio.sleep(20)
             assert (heir.saved, repr(heir.recovery)) == ([], "<Recovery, 0 tasks followed>")
 
@@ -161,8 +163,7 @@ async def test_foreign_task_is_told_and_skipped() -> None:
     gateway = ScriptedGateway()
     async with client_at(gateway) as aidge:
         heir = Heir.of(aidge)
-        heir.journal.left = [left_behind(aidge, account="another"), left_behind(aidge, token=None)]
-        await heir.recovery.begin()
+        await heir.inherit(left_behind(aidge, account="another"), left_behind(aidge, token=None))
         await anyio.sleep(20)
         assert len(heir.told()) == 1
         assert KEY_NAME in heir.told()[0]
@@ -175,8 +176,7 @@ async def test_task_that_cannot_be_saved_harms_no_other() -> None:
         async with client_at(ScriptedGateway()) as aidge:
             heir = Heir.of(aidge)
             heir.broken = error
-            heir.journal.left = [left_behind(aidge)]
-            await heir.recovery.begin()
+            await heir.inherit(left_behind(aidge))
             await anyio.sleep(20)
             assert [str(error) in reason for reason in heir.told()] == [True]
             assert aidge._open()._group.cancel_scope.cancel_called is False
@@ -189,9 +189,69 @@ async def test_task_that_others_watch_too_ends_once() -> None:
         heir = Heir.of(aidge)
         entry = left_behind(aidge)
         handle = aidge.resume(entry.token or "")  # keeps the poller
-        heir.journal.left = [entry]
-        await heir.recovery.begin()
+        await heir.inherit(entry)
         await anyio.sleep(60)
         await handle
         await anyio.sleep(1)
         assert heir.saved == []  # the refusal ended it for the recovery; who asks again has the result
+
+
+def many_left_behind(aidge: AidgeClient, count: int) -> list[Entry]:
+    """Return the entries of so many tasks."""
+    return [left_behind(aidge, number=number) for number in range(1, count + 1)]
+
+
+async def test_many_tasks_are_followed_in_slices() -> None:
+    """Opening starts none of a thousand; they are begun some at a time, each once however often it is taken over."""
+    async with client_at(ScriptedGateway(queries=[running("task")])) as aidge:
+        heir = Heir.of(aidge)
+        entries = many_left_behind(aidge, 1000)
+        heir.journal.left = [*entries, entries[0]]
+        await heir.recovery.begin()
+        assert repr(heir.recovery) == "<Recovery, 0 tasks followed, 1000 waiting>"
+        await heir.inherit(entries[1])
+        assert repr(heir.recovery) == "<Recovery, 50 tasks followed, 950 waiting>"
+        await anyio.sleep(0.5)
+        assert repr(heir.recovery) == "<Recovery, 1000 tasks followed>"
+        heir.journal.left = entries
+        await anyio.sleep(1.5)
+        assert len(events_of(heir.seen, TaskRecovered)) == 1000
+
+
+async def test_task_that_waits_for_being_followed_is_shared() -> None:
+    """Who resumes a task before the recovery comes to it has the same poller."""
+    gateway = ScriptedGateway(queries=[running("task")])
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        entries = many_left_behind(aidge, 120)
+        handle = aidge.resume(entries[-1].token or "")
+        await heir.inherit(*entries)
+        assert repr(heir.recovery) == "<Recovery, 50 tasks followed, 70 waiting>"
+        await anyio.sleep(1)
+        assert heir.recovery._followed[handle.token] is handle._poller
+
+
+async def test_drained_client_names_what_it_has_not_followed() -> None:
+    """Each task that was taken over is named once, whoever else holds it, and nothing more is begun or taken over."""
+    gateway = ScriptedGateway(queries=[running("task")])
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        entries = many_left_behind(aidge, 120)
+        tokens = [entry.token for entry in entries]
+        handle = aidge.resume(tokens[-1] or "")
+        await heir.inherit(*entries)
+        assert sorted(await aidge.drain(0.001)) == sorted(map(str, tokens))
+        assert handle.token in tokens
+        heir.journal.left = many_left_behind(aidge, 130)
+        await anyio.sleep(5)
+        assert repr(heir.recovery) == "<Recovery, 0 tasks followed>"
+        assert len(events_of(heir.seen, TaskRecovered)) == 50
+
+
+async def test_drain_waits_for_what_is_not_followed_yet() -> None:
+    """What was taken over and is still waiting is brought to its end too, where the time allows."""
+    async with client_at(ScriptedGateway(queries=[finished("task-1")])) as aidge:
+        heir = Heir.of(aidge)
+        await heir.inherit(*many_left_behind(aidge, 120))
+        assert await aidge.drain(600) == ()
+        assert len(heir.saved) == 120
