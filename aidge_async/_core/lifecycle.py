@@ -51,8 +51,12 @@ BEGINNINGS: Final = frozenset({State.PLANNED, State.SENDING})
 DECISIONS: Final = frozenset({State.PLANNED, State.ABANDONED, State.ACCEPTED})
 """What a person may decide on an entry that nobody is working on."""
 
-MAYBE_BILLED: Final = frozenset({State.SENDING, State.IN_DOUBT, State.ACCEPTED, State.SUCCEEDED, State.FAILED})
-"""Where a task was or may have been accepted; whether a failed one is billed is not documented."""
+MAYBE_BILLED: Final = frozenset(State) - {State.PLANNED, State.REFUSED}
+"""Where a task was or may have been accepted; whether a failed one is billed is not documented, and who gives a doubt
+up does not undo it."""
+
+BOUGHT_AGAIN: Final = MAYBE_BILLED - {State.SENDING}
+"""What may be billed beside what comes after, where it is planned anew; what was being sent and is planned was not."""
 
 # A link may be signed, and it is not ours to keep; the words around it say enough.
 _LINK: Final = re.compile(r"(?:https?://|\b(?:sign|signature)=)\S+", re.IGNORECASE)

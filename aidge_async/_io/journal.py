@@ -10,7 +10,17 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from aidge_async._core.lifecycle import MAYBE_BILLED, Entry, Standing, State, Verdict, judge, keys_aside, may_follow
+from aidge_async._core.lifecycle import (
+    BOUGHT_AGAIN,
+    MAYBE_BILLED,
+    Entry,
+    Standing,
+    State,
+    Verdict,
+    judge,
+    keys_aside,
+    may_follow,
+)
 from aidge_async.errors import AidgeError, BudgetError, JournalError, TakenError
 
 logger = logging.getLogger("aidge_async.journal")
@@ -110,8 +120,8 @@ class MemoryJournal:
         return entry if entry is not None and entry.token == token else None
 
     def _write(self, before: Entry | None, entry: Entry) -> None:
-        if before is not None and before.state is State.FAILED:
-            self._spent_before += before.pictures  # planned anew, and the first time may be billed all the same
+        if before is not None and before.state in BOUGHT_AGAIN and entry.state is State.PLANNED:
+            self._spent_before += before.pictures  # the first time may be billed all the same
         if entry.keyed or entry.state not in _FORGOTTEN:
             self._entries[entry.key] = entry
             if entry.token is not None:

@@ -43,6 +43,13 @@ MIGRATIONS: Final[Sequence[str]] = (
     );
     CREATE TABLE pace (scope TEXT PRIMARY KEY, seq INTEGER NOT NULL, at REAL NOT NULL, value TEXT NOT NULL);
     """,
+    """
+    DROP INDEX transition_again;
+    CREATE INDEX transition_planned ON transition (key)
+        WHERE "to" = 'planned' AND "from" IN ('in_doubt', 'failed', 'abandoned');
+    CREATE INDEX entry_unsaved ON entry (owner)
+        WHERE state = 'succeeded' AND folder IS NOT NULL AND saved_at IS NULL;
+    """,
 )
 
 _MAGIC: Final = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, 1.3

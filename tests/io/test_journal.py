@@ -2,12 +2,17 @@
 
 import itertools
 import logging
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import ClassVar
 
+import anyio
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from aidge_async._core.lifecycle import MAYBE_BILLED, TRANSITIONS, State
+from aidge_async._core.lifecycle import TRANSITIONS, State
 from aidge_async._io.journal import MemoryJournal
 from aidge_async.errors import JournalError, TakenError
 from aidge_async.ports import Journal
@@ -134,11 +139,79 @@ async def test_saved_pictures_are_noted(journal: Journal) -> None:
 
 @pytest.mark.parametrize("state", list(State))
 async def test_what_may_be_billed_is_spent(journal: Journal, state: State) -> None:
-    """Each entry counts its pictures where a task was or may have been accepted; a failed one also once retried."""
+    """A purchase counts from its sending on, unless it was certainly not made; giving a doubt up does not undo it."""
     assert await journal.spent() == 0
     await bring(journal, state)
-    retried = 2 * (way_to(state).count(State.PLANNED) - 1)
-    assert await journal.spent() == retried + (2 if state in MAYBE_BILLED else 0)
+    assert await journal.spent() == (0 if state in {State.PLANNED, State.REFUSED} else 2)
+
+
+async def test_abandoned_doubt_that_was_accepted_is_spent_once(journal: Journal) -> None:
+    """It is one purchase, whatever a person thought of it; bought again, it is two."""
+    for step in (State.SENDING, State.IN_DOUBT, State.ABANDONED, State.ACCEPTED):
+        await journal.record(entry(step))
+        assert await journal.spent() == 2
+    await journal.settle(TASK["token"], State.FAILED)
+    for step, spent in ((State.PLANNED, 2), (State.SENDING, 4), (State.IN_DOUBT, 4), (State.PLANNED, 4)):
+        await journal.record(entry(step))
+        assert await journal.spent() == spent
+
+
+class Purse:
+    """Count what may be billed, by what happens and not by what is recorded."""
+
+    _UNDONE: ClassVar = {
+        (State.SENDING, State.PLANNED),
+        (State.SENDING, State.REFUSED),
+        (State.IN_DOUBT, State.REFUSED),
+    }
+
+    def __init__(self) -> None:
+        self.purchases = 0
+        self.states: dict[str, State] = {}
+
+    def follow(self, key: str, after: State) -> None:
+        """Take note of a change: a sending buys, and only who says that certainly nothing was bought takes it back."""
+        before = self.states.get(key)
+        self.states[key] = after
+        if after is State.SENDING or (before is None and after is State.ACCEPTED):
+            self.purchases += 1
+        elif (before, after) in self._UNDONE:
+            self.purchases -= 1
+
+    def options(self, key: str) -> list[State]:
+        """Return what may happen next to *key*."""
+        before = self.states.get(key)
+        after = {State.PLANNED, State.SENDING, State.ACCEPTED} if before is None else TRANSITIONS[before]
+        return sorted(after, key=lambda state: state.value)
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 11)), min_size=5, max_size=40))
+def test_spending_is_counted_alike(steps: list[tuple[str, int]]) -> None:
+    """Over any legal story of three keys both journals count what a purse counts that knows of no states."""
+
+    async def tell() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            async with sqlite_journal(Path(folder) / "journal") as on_disk:
+                await tell_story([on_disk, MemoryJournal()], steps)
+
+    anyio.run(tell)
+
+
+async def tell_story(journals: list[Journal], steps: list[tuple[str, int]]) -> None:
+    """Record a story in each journal, and hold after each step that they have counted as the purse has."""
+    purse = Purse()
+    for number, (key, choice) in enumerate(steps):
+        options = purse.options(key)
+        if not options:
+            continue
+        after = options[choice % len(options)]
+        task = {"token": f"aidge1.{number}", "task_id": f"{number:08}"} if after is State.ACCEPTED else {}
+        for journal in journals:
+            await journal.record(entry(after, **{"token": None, "task_id": None, "key": key, **task}))
+        purse.follow(key, after)
+        assert [await journal.spent() for journal in journals] == [2 * purse.purchases] * 2
 
 
 async def test_retried_failure_is_spent_twice(journal: Journal) -> None:

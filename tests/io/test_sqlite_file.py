@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aidge_async._core.lifecycle import State
-from aidge_async._io import mounts, schema
+from aidge_async._io import mounts, schema, sqlite_rows
 from aidge_async._io.schema import APPLICATION_ID, MIGRATIONS, open_journal_file
 from aidge_async._io.sqlite_journal import SqliteJournal
 from aidge_async._io.sqlite_reader import read_journal
@@ -121,7 +121,8 @@ async def test_newer_journal_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     open_journal_file(path, [*MIGRATIONS, "CREATE TABLE later (x)"]).close()
     content = path.read_bytes()
-    await refused(path, r"was written by a newer aidge_async \(schema 3, this one knows up to 2\); update it")
+    newer, known = len(MIGRATIONS) + 1, len(MIGRATIONS)
+    await refused(path, rf"was written by a newer aidge_async \(schema {newer}, this one knows up to {known}\); update")
     with pytest.raises(JournalError, match="newer"):
         read_journal(path)
     assert path.read_bytes() == content
@@ -132,9 +133,31 @@ async def test_older_journal_is_brought_to_this_version(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     await filled(path, 3)
     connection = open_journal_file(path, [*MIGRATIONS, "ALTER TABLE entry ADD COLUMN n INTEGER DEFAULT 5;", "SELECT 1"])
-    assert connection.execute("PRAGMA user_version").fetchone() == (4,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 2,)
     assert connection.execute("SELECT count(*), sum(n) FROM entry").fetchone() == (3, 15)
     connection.close()
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+async def test_each_older_version_is_brought_to_this_one(tmp_path: Path, version: int) -> None:
+    """It has the tables and indexes of a new file then, and what it held is found."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    connection = open_journal_file(old, MIGRATIONS[:version])
+    sqlite_rows.write(connection, None, entry(State.SENDING), owner="dead")
+    connection.close()
+    async with sqlite_journal(old) as journal:
+        assert [found.state for found in await journal.adopt()] == [State.IN_DOUBT]
+    open_journal_file(new).close()
+    schemas = [sorted(schema_of(path)) for path in (old, new)]
+    assert schemas[0] == schemas[1]
+
+
+def schema_of(path: Path) -> list[tuple[str, str]]:
+    """Return the tables and indexes of a file."""
+    connection = sqlite3.connect(path)
+    found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return found
 
 
 async def test_migration_that_fails_changes_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aidge_async._core.lifecycle import DECISIONS, TRANSITIONS, State
-from aidge_async._io import schema
+from aidge_async._io import schema, sqlite_rows
 from aidge_async._io.sqlite_journal import SqliteJournal
 from aidge_async._io.sqlite_reader import read_journal
 from aidge_async.errors import JournalError, TakenError
@@ -264,3 +264,21 @@ async def test_ten_thousand_rows_are_recovered_in_a_second(tmp_path: Path) -> No
         assert (len(adopted), len(unsettled)) == (10_000, 9_000)
         assert await journal.spent() == 20_000
     assert took < 5
+
+
+async def test_questions_of_every_submit_and_second_use_an_index(tmp_path: Path) -> None:
+    """What a budget and the look for the dead ask does not read the journal whole."""
+    asked: list[str] = []
+    async with sqlite_journal(tmp_path / "journal") as journal:
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            connection.set_trace_callback(asked.append)
+            sqlite_rows.spent(connection)
+            sqlite_rows.owners(connection)
+            connection.set_trace_callback(None)
+            plans = [connection.execute(f"EXPLAIN QUERY PLAN {question}").fetchall() for question in asked]
+            return [str(row[-1]) for plan in plans for row in plan]
+
+        told = " ".join(await journal._do(work))
+    assert "INDEX transition_planned" in told
+    assert "INDEX entry_open" in told

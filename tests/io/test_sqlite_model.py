@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from aidge_async._core.lifecycle import MAYBE_BILLED, TRANSITIONS, Entry, State
+from aidge_async._core.lifecycle import BOUGHT_AGAIN, MAYBE_BILLED, TRANSITIONS, Entry, State
 from aidge_async._io.sqlite_journal import SqliteJournal
 from aidge_async._io.sqlite_reader import read_journal
 from aidge_async.errors import JournalError
@@ -28,7 +28,7 @@ class Row:
         self.state: State | None = None
         self.owner = -1
         self.token: str | None = None
-        self.failures = 0
+        self.earlier = 0  # purchases that may be billed beside the latest
 
 
 class Story(RuleBasedStateMachine):
@@ -64,7 +64,7 @@ class Story(RuleBasedStateMachine):
         return True
 
     def _set(self, row: Row, state: State, who: int, token: str | None) -> None:
-        row.failures += row.state is State.FAILED
+        row.earlier += row.state in BOUGHT_AGAIN and state is State.PLANNED
         row.state, row.owner, row.token = state, who, token
         self.changes += 1
 
@@ -137,7 +137,7 @@ class Story(RuleBasedStateMachine):
         found = self.portal.call(self.journals[0].list)
         wanted = {key: (row.state, row.token) for key, row in self.rows.items()}
         assert {one.key: (one.state, one.token) for one in found} == wanted
-        billed = [row.failures + (row.state in MAYBE_BILLED) for row in self.rows.values()]
+        billed = [row.earlier + (row.state in MAYBE_BILLED) for row in self.rows.values()]
         assert self.portal.call(self.journals[1].spent) == 2 * sum(billed)
         for who, journal in enumerate(self.journals):
             mine = {key for key, row in self.rows.items() if row.owner == who and row.state is State.ACCEPTED}
