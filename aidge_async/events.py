@@ -72,7 +72,8 @@ class TaskRecovered:
 @attrs.frozen(kw_only=True)
 class RecordFailed:
     """
-    What became of a task, or of a submit (*task_id* is empty then), could not be recorded; it is found out again later.
+    What became of a task, or of a submit (*task_id* is empty then), could not be recorded, or the pictures that another
+    process left unsaved could not be saved; it is found out again later.
     """
 
     task_id: str

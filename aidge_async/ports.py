@@ -138,7 +138,10 @@ class DurableJournal(Journal, Protocol):
         ...
 
     async def adopt(self) -> list[Entry]:
-        """Return what was taken over from dead processes since this was asked last."""
+        """
+        Return what was taken over from dead processes since this was asked last: what was accepted, what succeeded and
+        is not saved in its folder, and what was being sent, which is in doubt now.
+        """
         ...
 
     async def remember(self, name: str, value: object) -> None:

@@ -1,5 +1,6 @@
 """
-Goes on with what other processes left behind: follows what they had accepted, and saves it where they meant to.
+Goes on with what other processes left behind: follows what they had accepted, and saves it where they meant to, also
+what had succeeded before they died.
 
 Nothing is sent again here. What a dead process was sending is in doubt, and is only told.
 """
@@ -15,7 +16,7 @@ import anyio.abc
 
 from aidge_async import events
 from aidge_async._core.lifecycle import Entry, State
-from aidge_async._core.task_state import TaskSucceeded
+from aidge_async._core.task_state import TaskFailed, TaskSucceeded
 from aidge_async._engine.busy import Busy
 from aidge_async._engine.news import News
 from aidge_async._engine.poller import Poller
@@ -24,6 +25,7 @@ from aidge_async.ports import DurableJournal
 
 _EVERY: Final = 1.0  # seconds between two looks for the dead; their tasks are followed on within two
 _SAVES_AT_ONCE: Final = 8
+_FOLLOWED: Final = frozenset({State.ACCEPTED, State.SUCCEEDED})  # of the succeeded, those whose pictures are not saved
 # Tasks that are begun to be followed in one go, and seconds to the next: 10,000 in one go held the loop for over two
 # seconds; so many hold it for some 15 ms.
 _SLICE: Final = 50
@@ -98,7 +100,7 @@ class Recovery:
         for entry in await self._journal.adopt():
             if entry.state is State.IN_DOUBT:
                 self._news.tell(events.SubmitInDoubt(key=entry.key, reason=entry.reason or ""))
-            elif entry.state is State.ACCEPTED and entry.token is not None and not self._left:
+            elif entry.state in _FOLLOWED and entry.token is not None and not self._left:
                 self._waiting[entry.token] = entry
 
     async def _follow_all(self) -> None:
@@ -127,15 +129,23 @@ class Recovery:
         poller = self._followed.pop(token, None)
         if poller is None:
             return
-        if isinstance(poller.state, TaskSucceeded) and entry.folder is not None and entry.saved_at is None:
-            self._busy.begin()  # not only when its turn comes
-            self._group.start_soon(self._bring_home, entry, poller.state.result, Path(entry.folder))
+        if isinstance(poller.state, TaskSucceeded):
+            if entry.folder is not None and entry.saved_at is None:
+                self._busy.begin()  # not only when its turn comes
+                self._group.start_soon(self._bring_home, entry, poller.state.result, Path(entry.folder))
+        elif entry.state is State.SUCCEEDED and not self._left:
+            self._tell_unsaved(entry, poller.state.error if isinstance(poller.state, TaskFailed) else poller.stopped_by)
+
+    def _tell_unsaved(self, entry: Entry, error: Exception | None) -> None:
+        """Tell of pictures that cannot be had or saved now; who takes over from this process tries again."""
+        reason = f"the pictures of {entry.key!r} are not saved: {error}"
+        self._news.tell(events.RecordFailed(task_id=entry.task_id or "", reason=reason))
 
     async def _bring_home(self, entry: Entry, result: object, folder: Path) -> None:
         try:
             async with self._saving:
                 await self._save(entry.key, result, folder)
         except Exception as exc:  # noqa: BLE001  the boundary: the client's other tasks go on
-            self._news.tell(events.RecordFailed(task_id=entry.task_id or "", reason=str(exc)))
+            self._tell_unsaved(entry, exc)
         finally:
             self._busy.end()

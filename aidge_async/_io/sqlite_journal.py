@@ -130,8 +130,8 @@ class SqliteJournal:
         """
         Return the entries that were taken over from dead processes since this was asked last.
 
-        What they were sending is in doubt now, what was accepted has to be followed. Whoever shares the file asks this
-        every second.
+        What they were sending is in doubt now, what was accepted has to be followed, what succeeded and is not saved in
+        its folder has to be saved. Whoever shares the file asks this every second.
         """
         await self._adopt()
         return [self._adopted.popleft() for _ in range(len(self._adopted))]

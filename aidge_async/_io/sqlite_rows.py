@@ -27,7 +27,9 @@ _NOTE: Final = (
     'INSERT INTO transition (key, "from", "to", at, token, reason) '
     "VALUES (CAST(? AS TEXT), ?, ?, ?, ?, CAST(? AS TEXT))"
 )
+# Word for word as the indexes `entry_open` and `entry_unsaved` have them, or SQLite reads the whole table.
 _OPEN: Final = "state IN ('sending', 'accepted')"
+_UNSAVED: Final = "state = 'succeeded' AND folder IS NOT NULL AND saved_at IS NULL"
 _STATES: Final = {state.value: state for state in State}
 _BILLED: Final = ", ".join(f"'{state.value}'" for state in State if state in MAYBE_BILLED)
 # Word for word as the index `transition_planned` has it, or SQLite reads the whole table.
@@ -139,24 +141,26 @@ def note_saved(connection: sqlite3.Connection, token: str, paths: Iterable[str],
 
 
 def owners(connection: sqlite3.Connection) -> set[str]:
-    """Return whose entries are open."""
-    return {owner for (owner,) in connection.execute(f"SELECT DISTINCT owner FROM entry WHERE {_OPEN}")}  # noqa: S608  our own words
+    """Return whose entries are open, or succeeded and are not saved where they were meant to be."""
+    question = f"SELECT owner FROM entry WHERE {_OPEN} UNION SELECT owner FROM entry WHERE {_UNSAVED}"  # noqa: S608  our own words
+    return {owner for (owner,) in connection.execute(question)}
 
 
 def adopt(connection: sqlite3.Connection, dead: str, *, owner: str, at: float, reason: str) -> list[Entry]:
-    """Give the open entries of *dead* to *owner*, what was being sent as in doubt, and return them."""
-    mine = f"owner = ? AND {_OPEN}"
+    """Give to *owner* what *dead* left open or unsaved, what was being sent as in doubt, and return it."""
     connection.execute(
         'INSERT INTO transition (key, "from", "to", at, reason) '
         "SELECT key, state, 'in_doubt', ?, ? FROM entry WHERE owner = ? AND state = 'sending' ORDER BY at, key",
         (at, reason, dead),
     )
-    entries = _entries(connection, f"{_SELECT} WHERE {mine} ORDER BY at, key", (dead,))
+    entries = _entries(connection, f"{_SELECT} WHERE owner = ? AND {_OPEN} ORDER BY at, key", (dead,))
+    entries += _entries(connection, f"{_SELECT} WHERE owner = ? AND {_UNSAVED} ORDER BY at, key", (dead,))
     connection.execute(
         "UPDATE entry SET state = 'in_doubt', at = ?, reason = ?, owner = ? WHERE owner = ? AND state = 'sending'",
         (at, reason, owner, dead),
     )
     connection.execute("UPDATE entry SET owner = ? WHERE owner = ? AND state = 'accepted'", (owner, dead))
+    connection.execute(f"UPDATE entry SET owner = ? WHERE owner = ? AND {_UNSAVED}", (owner, dead))  # noqa: S608  our own words
     return [
         attrs.evolve(entry, state=State.IN_DOUBT, at=at, reason=reason) if entry.state is State.SENDING else entry
         for entry in entries

@@ -2,9 +2,22 @@
 
 from pathlib import Path
 
+import anyio
+import httpx
 import pytest
 
-from aidge_async import BudgetError, JournalError, Limits, ModelAlternation, NotSubmitted, Polling, Succeeded
+from aidge_async import (
+    BudgetError,
+    JournalError,
+    Limits,
+    ModelAlternation,
+    NotSubmitted,
+    Polling,
+    Succeeded,
+    Unfinished,
+)
+from aidge_async._io.sqlite_reader import read_journal
+from aidge_async.events import Event, PictureSaved
 from aidge_async.sandbox import SandboxSettings
 from aidge_async.testing import SocketSandbox
 
@@ -65,3 +78,29 @@ async def test_journal_that_cannot_be_used_is_said_before_anything_is_sent(tmp_p
         async with client as aidge:
             assert (await aidge.submit(look(1), key="sku-1")).task_id
         assert len(sandbox.ledger()) == 1
+
+
+@pytest.mark.slow
+async def test_pictures_that_could_not_be_saved_are_saved_by_the_next_client(tmp_path: Path) -> None:
+    """What is paid and was not saved when its process ended is saved where it was meant to be, at no further price."""
+    nowhere = httpx.MockTransport(lambda _: httpx.Response(403))
+    journal, out = tmp_path / "shop.db", tmp_path / "out"
+    with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:
+        async with (
+            sandbox.client(limits=FREE, polling=Polling.every(1), journal=journal, download_transport=nowhere) as aidge,
+            aidge.batch([look(1)], save_to=out) as outcomes,
+        ):
+            assert [type(outcome) async for outcome in outcomes] == [Unfinished]
+        saved = anyio.Event()
+
+        def observe(event: Event) -> None:
+            if isinstance(event, PictureSaved):
+                saved.set()
+
+        async with sandbox.client(limits=FREE, polling=Polling.every(1), journal=journal, observers=[observe]) as aidge:
+            with anyio.fail_after(20):
+                await saved.wait()
+            assert await aidge.drain(20) == ()
+        assert len(list(out.iterdir())) == len(sandbox.ledger()) == 1
+    with read_journal(journal) as reader:
+        assert [entry.saved_at is not None for entry in reader.entries()] == [True]

@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 import anyio.abc
 import attrs
+import pytest
 
 from aidge_async import AidgeClient, Polling
 from aidge_async._core.lifecycle import Entry, State
@@ -15,7 +16,9 @@ from aidge_async.errors import DownloadError, JournalError
 from aidge_async.events import Event, RecordFailed, SubmitInDoubt, TaskRecovered
 from aidge_async.testing.clock import EPOCH
 from tests.engine.durable import InheritedJournal
-from tests.support import KEY_NAME, ScriptedGateway, events_of, failed, finished, refused, running
+from tests.support import KEY_NAME, Answer, ScriptedGateway, events_of, failed, finished, refused, running
+
+HAVE_A_TASK = {State.ACCEPTED, State.SUCCEEDED}
 
 
 @attrs.define
@@ -73,7 +76,7 @@ def left_behind(aidge: AidgeClient, state: State = State.ACCEPTED, **fields: Any
         account=account,
         name="look",
     )
-    known: dict[str, Any] = {"token": token.text(), "task_id": task_id} if state is State.ACCEPTED else {}
+    known: dict[str, Any] = {"token": token.text(), "task_id": task_id} if state in HAVE_A_TASK else {}
     told: dict[str, Any] = {"folder": "/shop", **known, **fields}
     return Entry(key="sku-1", keyed=True, operation="model-alternation", fingerprint="f", state=state, at=1.0, **told)
 
@@ -156,6 +159,29 @@ async def test_task_without_a_place_is_only_followed() -> None:
             await heir.inherit(left_behind(aidge, **fields))
             await anyio.sleep(20)
             assert (heir.saved, repr(heir.recovery)) == ([], "<Recovery, 0 tasks followed>")
+
+
+async def test_pictures_that_were_not_saved_are_saved() -> None:
+    """A task that had succeeded when its process died is asked for once, and saved where it was meant to be."""
+    gateway = ScriptedGateway()
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        await heir.inherit(left_behind(aidge, State.SUCCEEDED))
+        await anyio.sleep(60)
+        assert heir.saved == [("sku-1", Path("/shop"))]
+        assert len(gateway.calls) == 1
+
+
+@pytest.mark.parametrize("answer", [failed("task-1"), refused("InvalidAppKey")], ids=["forgotten", "refused"])
+async def test_pictures_that_cannot_be_had_are_told_once(answer: Answer) -> None:
+    """Where the gateway does not show them any more it is told, and nobody tries again and again."""
+    gateway = ScriptedGateway(queries=[answer])
+    async with client_at(gateway) as aidge:
+        heir = Heir.of(aidge)
+        await heir.inherit(left_behind(aidge, State.SUCCEEDED))
+        await anyio.sleep(600)
+        assert (heir.saved, len(gateway.calls)) == ([], 1)
+        assert [reason.startswith("the pictures of 'sku-1' are not saved: ") for reason in heir.told()] == [True]
 
 
 async def test_foreign_task_is_told_and_skipped() -> None:

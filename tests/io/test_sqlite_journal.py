@@ -28,7 +28,7 @@ async def test_journal_outlives_its_process(tmp_path: Path, state: State) -> Non
             assert adopted[0].at == NOW
         else:
             assert await journal.find("sku/1") == keyed
-            assert adopted == ([keyed, own] if state is State.ACCEPTED else [])
+            assert adopted == ([keyed, own] if state is State.ACCEPTED else [])  # these have no folder
         assert await journal.unsettled() == (adopted if state is State.ACCEPTED else [])
 
 
@@ -45,6 +45,26 @@ async def test_dead_are_taken_over_once(tmp_path: Path) -> None:
         assert await one.adopt() == await other.adopt() == []
         assert await other.unsettled() == []
         assert [found.key for found in await one.unsettled()] == ["sku/1"]
+
+
+async def test_unsaved_pictures_of_the_dead_are_taken_over_once(tmp_path: Path) -> None:
+    """What succeeded and is not saved in its folder goes to one of the living; what is saved or has none, to nobody."""
+    path = tmp_path / "journal"
+    async with sqlite_journal(path) as one, sqlite_journal(path) as other:
+        async with sqlite_journal(path) as third:
+            unsaved = await bring(third, State.SUCCEEDED, folder="out")
+            await bring(third, State.SUCCEEDED, key="saved", folder="out", token="aidge1.2")
+            await third.note_saved("aidge1.2", ["out/a.png"])
+            await bring(third, State.SUCCEEDED, key="no folder", token="aidge1.3")
+            await bring(third, State.FAILED, key="failed", folder="out", token="aidge1.4")
+            assert await one.adopt() == []  # its process lives, and may be saving it
+        assert await one.adopt() == [unsaved]
+        assert await one.adopt() == await other.adopt() == []
+    async with sqlite_journal(path) as heir:
+        assert await heir.adopt() == [unsaved]
+        await heir.note_saved(TASK["token"], ["out/a.png"])
+    async with sqlite_journal(path) as last:
+        assert await last.adopt() == []
 
 
 async def test_late_answer_follows_a_doubt_whoever_brings_it(tmp_path: Path) -> None:
@@ -282,3 +302,4 @@ async def test_questions_of_every_submit_and_second_use_an_index(tmp_path: Path)
         told = " ".join(await journal._do(work))
     assert "INDEX transition_planned" in told
     assert "INDEX entry_open" in told
+    assert "INDEX entry_unsaved" in told
