@@ -198,7 +198,8 @@ class Parts:
                 f"'key' must be text that is not blank (got {wish.key!r}); name the purchase, or leave it out"
             )
         wish.progress.key = wish.key or wish.progress.key
-        wish.gate.check(wish.progress.key)
+        if wish.key is None and not wish.by_fingerprint:
+            wish.gate.check(wish.progress.key)  # before its picture is read; with a key the journal is asked first
         operation = operation_of(wish.request)
         with self._busy:
             async with self._images.prepared(operation.image_of(wish.request)) as image:

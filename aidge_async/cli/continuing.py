@@ -2,7 +2,8 @@
 The rows of a catalogue in the order in which they are bought: those first that were submitted before.
 
 They cost nothing any more, so neither a budget that is used up nor a refused account may keep them from being followed
-to their end.
+to their end. The library answers for what is known in any case, but a batch draws nothing more once no submission may
+leave: a catalogue is not read to its end for nothing.
 """
 
 from collections.abc import AsyncGenerator, Container

@@ -1,12 +1,26 @@
 """A client that is being stopped sends nothing more, and names what it leaves behind."""
 
+from collections.abc import AsyncIterator
+
 import anyio
 import pytest
 
-from aidge_async import AidgeError, DeadlineError, Limits, NotSentError, NotSubmitted, Polling, Succeeded, Unfinished
+from aidge_async import (
+    AidgeError,
+    DeadlineError,
+    InvalidInputError,
+    Limits,
+    ModelAlternation,
+    NotSentError,
+    NotSubmitted,
+    Polling,
+    Succeeded,
+    Unfinished,
+)
+from aidge_async._core.lifecycle import State
 from aidge_async.sandbox import SandboxSettings
 from tests.engine.test_batch import kinds, look
-from tests.support import URL_REQUEST, ScriptedGateway, accepted, virtual_sandbox
+from tests.support import URL_REQUEST, ScriptedGateway, accepted, business, virtual_sandbox
 
 
 async def test_what_ends_in_time_is_brought_to_its_end() -> None:
@@ -97,3 +111,41 @@ async def test_answer_under_way_is_waited_for() -> None:
         tokens = await aidge.drain(30)
         assert [aidge.resume(token).task_id for token in tokens] == ["task-1"]
     assert len(handles) == 1
+
+
+async def test_known_keys_are_answered_by_a_drained_client() -> None:
+    """What was bought costs nothing, so a gate that is shut keeps nobody from it; what was refused stays refused."""
+    gateway = ScriptedGateway(submits=[accepted("task-1"), business("700", "age: unknown value")])
+    async with gateway.client(polling=Polling.every(1)) as aidge:
+        handle = await aidge.submit(URL_REQUEST, key="sku-1")
+        with pytest.raises(InvalidInputError):
+            await aidge.submit(URL_REQUEST, key="sku-2")
+        await aidge.drain(5)
+        assert (await aidge.submit(URL_REQUEST, key="sku-1")).token == handle.token
+        async with aidge.batch([("sku-1", URL_REQUEST)]) as outcomes:
+            assert [outcome async for outcome in outcomes] == []  # it draws nothing more
+        for key in (None, "sku-2", "sku-3"):
+            with pytest.raises(NotSentError, match="being drained"):
+                await aidge.submit(URL_REQUEST, key=key)
+        found = await aidge._open().journal.find("sku-2")
+        assert found is not None
+        assert found.state is State.REFUSED
+    assert len(gateway.posted) == 2
+
+
+async def test_known_row_that_is_drawn_passes_a_budget_that_is_used_up() -> None:
+    """A row that was bought before is brought to its end though the row before it was one too many."""
+    gateway = ScriptedGateway()
+
+    async def rows() -> AsyncIterator[tuple[str, ModelAlternation]]:
+        yield "new", look(1)
+        await anyio.sleep(5)  # while this row is being drawn the other is refused
+        yield "known", URL_REQUEST
+        raise AssertionError("nothing is drawn once no submission may leave")
+
+    async with gateway.client(polling=Polling.every(1), budget=2) as aidge:
+        await aidge.submit(URL_REQUEST, key="known")
+        async with aidge.batch(rows()) as outcomes:
+            seen = {outcome.key: type(outcome) async for outcome in outcomes}
+    assert seen == {"new": NotSubmitted, "known": Succeeded}
+    assert len(gateway.posted) == 1
