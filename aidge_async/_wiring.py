@@ -4,18 +4,15 @@ Where plan meets world: the parts of an open client, and how they are joined.
 This is the only place that knows both `_engine` and `_io`. It joins and decides nothing.
 """
 
-import ssl
-import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
 import anyio.to_thread
-import attrs
 
 from aidge_async import events
 from aidge_async._core import codec
@@ -39,38 +36,16 @@ from aidge_async._io.fetch import Fetcher
 from aidge_async._io.images import Images, PreparedImage, prepare_image
 from aidge_async._io.journal import MemoryJournal
 from aidge_async._io.limiter import PacedLimiter
-from aidge_async._io.transport import HttpTransport, InnerTransport
+from aidge_async._io.transport import HttpTransport
+from aidge_async._means import Means
 from aidge_async.config import Settings
 from aidge_async.errors import JournalError, RequestError
 from aidge_async.handle import TaskHandle
 from aidge_async.operations import operation_named, operation_of
-from aidge_async.ports import DurableJournal, Journal, Observer
-from aidge_async.tuning import Deadlines, Limits, Polling
+from aidge_async.ports import DurableJournal, Journal
 
 if TYPE_CHECKING:  # loaded with SQLite, where there is a journal
     from aidge_async._io.shared_pace import SharedPace
-
-
-@attrs.frozen(kw_only=True)
-class Means:
-    """Hold what a client is told beside whose account it is; `AidgeClient` explains each."""
-
-    limits: Limits = attrs.field(factory=Limits)
-    polling: Polling = attrs.field(factory=Polling.learned)
-    deadlines: Deadlines = attrs.field(factory=Deadlines)
-    transport: InnerTransport | None = None
-    download_transport: InnerTransport | None = None
-    proxy: str | None = None
-    ssl_context: ssl.SSLContext | None = None
-    observers: Iterable[Observer] = ()
-    wall_clock: Callable[[], float] = time.time
-    journal: str | Path | None = None
-    budget: int | None = None
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Return what *options* say, and the defaults for the rest."""
-        return cls(**{field.name: options[field.name] for field in attrs.fields(cls) if field.name in options})
 
 
 class Parts:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
 
 import anyio
 
@@ -20,41 +20,17 @@ from aidge_async._core.operation import ResultT_co, TaskRequest, WireFormat
 from aidge_async._core.pictures import GeneratedImages
 from aidge_async._core.signing import Secret
 from aidge_async._core.statistics import LimiterStatistics
+from aidge_async._options import ClientOptions
 from aidge_async.batch import Batch
 from aidge_async.config import Region, Settings, read_settings
 from aidge_async.errors import SettingsError
 from aidge_async.handle import TaskHandle
-from aidge_async.tuning import Deadlines, Limits, Polling
 
 if TYPE_CHECKING:
-    import ssl
-
     from aidge_async._engine.plan import Drawn
-    from aidge_async._io.transport import InnerTransport
     from aidge_async._wiring import Parts
-    from aidge_async.ports import Observer
 
 _MOST_UNCLAIMED: Final = 10_000  # tokens, some 3 MB; who cancels more than that unheard finds them in the log
-
-
-class ClientOptions(TypedDict, total=False):
-    """What `AidgeClient` and `AidgeClient.from_env` take beside credentials; `AidgeClient` explains each."""
-
-    region: Region | str
-    trial: bool
-    base_url: str | None
-    wire_format: WireFormat | str
-    limits: Limits
-    polling: Polling
-    deadlines: Deadlines
-    transport: "InnerTransport | None"
-    download_transport: "InnerTransport | None"
-    proxy: str | None
-    ssl_context: "ssl.SSLContext | None"
-    observers: "Iterable[Observer]"
-    journal: str | Path | None
-    budget: int | None
-    wall_clock: Callable[[], float]
 
 
 class AidgeClient:
@@ -140,7 +116,8 @@ class AidgeClient:
     async def __aenter__(self) -> Self:
         if self._parts is not None:
             raise SettingsError("the client is open already; use one 'async with' for the whole process")
-        from aidge_async._wiring import Means, Parts  # most of the library; see this file's head
+        from aidge_async._means import Means
+        from aidge_async._wiring import Parts  # most of the library; see this file's head
 
         group = anyio.create_task_group()
         await group.__aenter__()

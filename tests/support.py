@@ -11,7 +11,7 @@ import httpx
 
 from aidge_async import AidgeClient, ModelAlternation
 from aidge_async._core import gateway
-from aidge_async.client import ClientOptions
+from aidge_async._options import ClientOptions
 from aidge_async.events import Event
 from aidge_async.sandbox.app import make_app
 from aidge_async.sandbox.server import RunningSandbox

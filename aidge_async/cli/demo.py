@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from aidge_async import AidgeClient, Polling
+from aidge_async._options import ClientOptions
 from aidge_async.cli.errands import Wishes
 from aidge_async.cli.exits import Exit, UsageError
 from aidge_async.cli.extras import needs_sandbox
@@ -20,7 +21,6 @@ from aidge_async.cli.jobs import make_jobs, read_images
 from aidge_async.cli.options import Report, prepare_folder
 from aidge_async.cli.output import counted
 from aidge_async.cli.shop import Shop
-from aidge_async.client import ClientOptions
 from aidge_async.sandbox import SandboxError, SandboxSettings
 
 _REPORT: Final = Report()

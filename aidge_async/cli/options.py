@@ -16,9 +16,9 @@ import attrs
 from cyclopts import Group, Parameter
 
 from aidge_async import AidgeClient, Deadlines, Limits, ModelAlternation, Polling
+from aidge_async._options import ClientOptions
 from aidge_async.cli.errands import UNREACHABLE
 from aidge_async.cli.exits import UsageError
-from aidge_async.client import ClientOptions
 from aidge_async.config import VARIABLES
 from aidge_async.ports import Observer
 

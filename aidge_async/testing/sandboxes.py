@@ -11,7 +11,7 @@ from typing import Any, Self, Unpack
 import anyio
 
 from aidge_async import AidgeClient
-from aidge_async.client import ClientOptions
+from aidge_async._options import ClientOptions
 from aidge_async.sandbox.app import make_app
 from aidge_async.sandbox.server import RunningSandbox, running_sandbox
 from aidge_async.sandbox.settings import SandboxSettings

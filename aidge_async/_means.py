@@ -1,0 +1,39 @@
+"""
+What an open client is told beside whose account it is, as values with their defaults; `AidgeClient` explains each.
+
+What users may type is `_options.py`'s; what is made of it `_wiring.py`'s.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+
+from aidge_async._io.transport import InnerTransport
+from aidge_async.ports import Observer
+from aidge_async.tuning import Deadlines, Limits, Polling
+
+
+@attrs.frozen(kw_only=True)
+class Means:
+    """Hold what a client is told beside whose account it is; `AidgeClient` explains each."""
+
+    limits: Limits = attrs.field(factory=Limits)
+    polling: Polling = attrs.field(factory=Polling.learned)
+    deadlines: Deadlines = attrs.field(factory=Deadlines)
+    transport: InnerTransport | None = None
+    download_transport: InnerTransport | None = None
+    proxy: str | None = None
+    ssl_context: ssl.SSLContext | None = None
+    observers: Iterable[Observer] = ()
+    wall_clock: Callable[[], float] = time.time
+    journal: str | Path | None = None
+    budget: int | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Return what *options* say, and the defaults for the rest."""
+        return cls(**{field.name: options[field.name] for field in attrs.fields(cls) if field.name in options})
