@@ -4,6 +4,7 @@ Where plan meets world: the parts of an open client, and how they are joined.
 This is the only place that knows both `_engine` and `_io`. It joins and decides nothing.
 """
 
+import math
 import weakref
 from collections import deque
 from collections.abc import Hashable
@@ -66,6 +67,7 @@ class Parts:
         self._durable, self._shared = _on_disk(means, settings)
         self.journal: Journal = self._durable or MemoryJournal(means.wall_clock)
         self.limiter = PacedLimiter(means.limits) if self._shared is None else self._shared.limiter
+        self._wall_clock = means.wall_clock
         self._busy = Busy()
         self._gate = Gate()
         self._images = Images()
@@ -138,9 +140,12 @@ class Parts:
         await self._knowledge.recall()
         self._group.start_soon(self._knowledge.watch)
 
-    async def buy(self, request: TaskRequest[ResultT_co], *, key: str | None, until: float) -> TaskHandle[ResultT_co]:
+    async def buy(
+        self, request: TaskRequest[ResultT_co], *, key: str | None, until: float, retry_failed: bool
+    ) -> TaskHandle[ResultT_co]:
         """Buy what is wanted, unless *key* names it already, and return the handle of its task."""
-        wish = Wish(request=request, key=key, until=until, gate=self._gate)
+        retry_until = math.inf if retry_failed else -math.inf
+        wish = Wish(request=request, key=key, until=until, gate=self._gate, retry_failed_until=retry_until)
         return self._handle(await self._bought(wish))
 
     def batch(self, plan: BatchPlan[ResultT_co]) -> BatchRun[ResultT_co]:
@@ -153,6 +158,8 @@ class Parts:
             gate=gate,
             in_flight=self._in_flight,
             by_fingerprint=self._durable is not None,
+            # What fails in this batch is not bought again by a later row of its key.
+            retry_failed_until=self._wall_clock() if plan.retry_failed else -math.inf,
         )
         return BatchRun(plan, parts)
 

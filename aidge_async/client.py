@@ -137,7 +137,12 @@ class AidgeClient:
         await parts.aclose()
 
     async def submit(
-        self, request: TaskRequest[ResultT_co], *, key: str | None = None, deadline: float | None = None
+        self,
+        request: TaskRequest[ResultT_co],
+        *,
+        key: str | None = None,
+        deadline: float | None = None,
+        retry_failed: bool = False,
     ) -> TaskHandle[ResultT_co]:
         """
         Submit *request* and return the handle of its task. This buys; it is never done twice unless certainly not done.
@@ -147,6 +152,8 @@ class AidgeClient:
             key: A name for this purchase. Without one, each call buys. With one, the same key is one task: who submits
                 it again, at the same time or later, gets the same task.
             deadline: Seconds for the whole submission, waiting for a permit included; `None`: no limit.
+            retry_failed: Whether a key whose task failed is bought again; without it, that task and its failure are
+                returned. Whether the gateway bills failures is not documented.
 
         Raises:
             RequestError: The picture or a value breaks a documented rule, or the key was used for another request.
@@ -156,10 +163,15 @@ class AidgeClient:
             DeadlineError: The deadline passed before it was sent.
         """
         until = math.inf if deadline is None else anyio.current_time() + deadline
-        return await self._open().buy(request, key=key, until=until)
+        return await self._open().buy(request, key=key, until=until, retry_failed=retry_failed)
 
     async def run(
-        self, request: TaskRequest[ResultT_co], *, key: str | None = None, deadline: float | None = None
+        self,
+        request: TaskRequest[ResultT_co],
+        *,
+        key: str | None = None,
+        deadline: float | None = None,
+        retry_failed: bool = False,
     ) -> ResultT_co:
         """
         Submit *request*, follow its task, and return the result.
@@ -168,12 +180,13 @@ class AidgeClient:
             request: What is wanted.
             key: As for `submit`.
             deadline: Seconds for all of it; `None`: none for the submit, then `Deadlines.task` (15 min) for the task.
+            retry_failed: As for `submit`.
 
         Raises:
             AidgeError: As `submit` and `TaskHandle.result`.
         """
         until = None if deadline is None else anyio.current_time() + deadline
-        handle = await self.submit(request, key=key, deadline=deadline)
+        handle = await self.submit(request, key=key, deadline=deadline, retry_failed=retry_failed)
         try:
             return await handle.result(deadline=None if until is None else until - anyio.current_time())
         except anyio.get_cancelled_exc_class():
@@ -189,6 +202,7 @@ class AidgeClient:
         save_to: str | Path | None = None,
         deadline: float | None = None,
         brake: int | None = 5,
+        retry_failed: bool = False,
     ) -> Batch[ResultT_co]:
         """
         Bring many requests to their outcomes, as fast as the limits allow and in bounded memory.
@@ -207,6 +221,8 @@ class AidgeClient:
             deadline: Seconds for each request from being drawn; `None`: none for the submit, then `Deadlines.task`.
             brake: Submissions in doubt in a row after which none is sent for a minute; then one is tried, and the
                 pause is doubled while that fails. `None`: never.
+            retry_failed: Whether keys, and with a journal equal requests, whose task failed before this batch are
+                bought again, each once; see `submit`.
 
         Raises:
             RequestError: An argument breaks a rule; nothing was drawn.
@@ -217,6 +233,7 @@ class AidgeClient:
         plan = BatchPlan.of(
             requests,
             brake=brake,
+            retry_failed=retry_failed,
             window=window,
             order=order,
             save_to=save_to,

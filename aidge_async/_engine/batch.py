@@ -42,6 +42,7 @@ class BatchParts:
         gate: What submissions have to pass.
         in_flight: Calls at the gateway at once.
         by_fingerprint: Whether equal requests without a key are one purchase.
+        retry_failed_until: Epoch seconds; what failed until then is bought again.
     """
 
     buy: Callable[[Wish[Any]], Awaitable[Poller[Any]]]
@@ -49,6 +50,7 @@ class BatchParts:
     gate: Gate
     in_flight: int
     by_fingerprint: bool
+    retry_failed_until: float
 
 
 class BatchRun(Generic[ResultT_co]):
@@ -147,6 +149,7 @@ class BatchRun(Generic[ResultT_co]):
             request=request,
             key=key,
             by_fingerprint=self._parts.by_fingerprint,
+            retry_failed_until=self._parts.retry_failed_until,
             folder=self._plan.folder,
             until=now + self._plan.deadline,
             gate=self._parts.gate,

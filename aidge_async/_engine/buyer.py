@@ -4,6 +4,7 @@ One purchase: what its key already names is not bought again, everything else is
 How a submission travels is the submitter's matter; here it is decided whether there is one.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic
@@ -33,6 +34,7 @@ class Wish(Generic[ResultT_co]):
         request: What it asks for.
         key: The key it chose; `None`: buy in any case.
         by_fingerprint: Whether, without a key, equal requests are one purchase.
+        retry_failed_until: Epoch seconds; a key whose task failed until then is bought again.
         folder: Where the pictures will be saved, for who goes on with it after this process; `None`: not known.
         until: Moment on the event loop's clock at which to give up.
         gate: What it has to pass before it leaves.
@@ -42,6 +44,7 @@ class Wish(Generic[ResultT_co]):
     request: TaskRequest[ResultT_co]
     key: str | None
     by_fingerprint: bool = False
+    retry_failed_until: float = -math.inf
     folder: Path | None = None
     until: float
     gate: Gate
@@ -107,7 +110,7 @@ class Buyer:
         async with self._claims.of(entry.key):
             while True:
                 found = await self._journal.find(entry.key)
-                token = None if found is None else _known(found, entry)
+                token = None if found is None else _known(found, entry, wish.retry_failed_until)
                 if token is not None:
                     return read_token(token)
                 wish.gate.check(entry.key)  # what is known costs nothing, so it passes a gate that is shut
@@ -165,7 +168,7 @@ class Buyer:
         )
 
 
-def _known(found: Entry, wanted: Entry) -> str | None:
+def _known(found: Entry, wanted: Entry, retry_failed_until: float) -> str | None:
     """Return the token that a key already names, `None` where it may be bought; raise where that would be wrong."""
     if found.fingerprint != wanted.fingerprint:
         raise RequestError(
@@ -184,4 +187,4 @@ def _known(found: Entry, wanted: Entry) -> str | None:
             "the vendor's console, then submit under another key",
             key=found.key,
         )
-    return found.token
+    return None if found.state is State.FAILED and found.at <= retry_failed_until else found.token

@@ -31,6 +31,7 @@ class BatchPlan(Generic[ResultT_co]):
         deadline: Seconds for each request from being drawn, infinite for none.
         task_deadline: Seconds for each task from being accepted, where *deadline* is infinite.
         brake: Submissions in doubt in a row after which submitting pauses; `None`: it never does.
+        retry_failed: Whether what failed before the batch is bought again.
     """
 
     source: Iterator[Drawn[ResultT_co]] | AsyncIterator[Drawn[ResultT_co]]
@@ -41,6 +42,7 @@ class BatchPlan(Generic[ResultT_co]):
     deadline: float
     task_deadline: float
     brake: int | None
+    retry_failed: bool
 
     @classmethod
     def of(
@@ -53,6 +55,7 @@ class BatchPlan(Generic[ResultT_co]):
         deadline: float | None,
         task_deadline: float,
         brake: int | None,
+        retry_failed: bool = False,
     ) -> Self:
         """
         Return the plan of what a user wants.
@@ -74,6 +77,7 @@ class BatchPlan(Generic[ResultT_co]):
             deadline=_seconds(deadline),
             task_deadline=task_deadline,
             brake=brake,
+            retry_failed=retry_failed,
         )
 
 

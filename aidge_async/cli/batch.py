@@ -67,6 +67,10 @@ def batch(
     skip_bad: Annotated[
         bool, Parameter(negative=(), show_default=False, help="Buy the good rows where others are bad.")
     ] = False,
+    retry_failed: Annotated[
+        bool,
+        Parameter(negative=(), show_default=False, help="Buy rows again whose task failed in an earlier run."),
+    ] = False,
     sheet: Annotated[bool, Parameter(help="Write an HTML sheet, before and after.")] = True,
     format: Annotated[  # noqa: A002  what it is called on the command line
         Format | None, Parameter(help="What MANIFEST is, where its name does not say it.")
@@ -133,6 +137,7 @@ def batch(
                 desk=desk,
                 window=window,
                 remembered=remembered,
+                retry_failed=retry_failed,
             )
             _buy(client, purchases, found, report=report.path, base=opened.folder if sheet else None)
             return desk.exit_code

@@ -19,8 +19,18 @@ from aidge_async.cli.remembered import Remembered
 _UNSENT: Final = frozenset({State.PLANNED, State.REFUSED})
 
 
-async def in_order(catalogue: Catalogue, remembered: Remembered | None) -> AsyncGenerator[Row | Complaint, None]:
-    """Yield all rows and complaints; rows without a key of their owner's under that by which the journal knows them."""
+async def in_order(
+    catalogue: Catalogue, remembered: Remembered | None, *, retry_failed: bool = False
+) -> AsyncGenerator[Row | Complaint, None]:
+    """
+    Yield all rows and complaints; rows without a key of their owner's under that by which the journal knows them.
+
+    Args:
+        catalogue: The rows.
+        remembered: What the journal knows; `None`: nothing.
+        retry_failed: Whether what failed is bought again, and so has to wait for its turn.
+    """
+    unsent = _UNSENT | {State.FAILED} if retry_failed else _UNSENT
     if remembered is None or not remembered.count:
         for row in catalogue:
             yield row
@@ -31,7 +41,7 @@ async def in_order(catalogue: Catalogue, remembered: Remembered | None) -> Async
         entry = await _recorded(row, remembered)
         if entry is not None and isinstance(row, Row):
             keys[row.line] = entry.key
-            if entry.state not in _UNSENT:
+            if entry.state not in unsent:
                 begun.add(row.line)
                 yield attrs.evolve(row, key=keys.pop(row.line))
     for row in catalogue:

@@ -51,6 +51,7 @@ class Purchases:
         desk: Takes what becomes of them.
         window: Rows under way at once.
         remembered: What the journal knows; `None`: nothing.
+        retry_failed: Whether rows whose task failed in an earlier run are bought again.
     """
 
     catalogue: Catalogue
@@ -59,6 +60,7 @@ class Purchases:
     desk: BatchDesk
     window: int
     remembered: Remembered | None = None
+    retry_failed: bool = False
     stopped: bool = attrs.field(init=False, default=False)
     _rows: dict[str, Row] = attrs.field(init=False, factory=dict)
 
@@ -72,7 +74,7 @@ class Purchases:
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, ModelAlternation]]:
         """Yield requests as the batch draws them; a row that cannot be read, or is saved, is reported instead."""
-        ordered = in_order(self.catalogue, self.remembered)
+        ordered = in_order(self.catalogue, self.remembered, retry_failed=self.retry_failed)
         async with contextlib.aclosing(ordered):
             async for row in ordered:
                 if isinstance(row, Complaint):
@@ -86,7 +88,11 @@ class Purchases:
         """Buy all rows, and report each as it ends."""
         async with anyio.create_task_group() as beside:
             async with client.batch(
-                self, window=self.window, save_to=self.desk.wishes.folder, deadline=self.desk.wishes.deadline
+                self,
+                window=self.window,
+                save_to=self.desk.wishes.folder,
+                deadline=self.desk.wishes.deadline,
+                retry_failed=self.retry_failed,
             ) as batch:
                 beside.start_soon(self._heed_signals, client, batch)
                 beside.start_soon(self._tell, batch)

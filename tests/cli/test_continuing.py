@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from aidge_async._core.lifecycle import State
@@ -132,6 +133,22 @@ def test_budget_stops_submitting_and_is_raised_by_typing_it_again(use: Use, mani
         assert [line["outcome"] for line in reported(out, "report-2.jsonl")].count("succeeded") == 2
         last = buy(manifest, out, "--budget", "5")
         assert (last.code, accepted(running)) == (0, 5)
+
+
+@pytest.mark.slow
+def test_failed_rows_are_bought_again_only_where_asked_for(use: Use, manifest: Path, looks: list[str]) -> None:
+    """Typed again a failed row is reported as failed; with --retry-failed it is bought, and nothing else is."""
+    out = manifest.parent / "out"
+    write(manifest, *looks[:2])
+    with sandbox_of(failure_rate=1.0) as running:
+        use(running)
+        assert (buy(manifest, out).code, accepted(running)) == (3, 2)
+        running.world.settings = attrs.evolve(running.world.settings, failure_rate=0.0)
+        write(manifest, *looks[:3])
+        assert (buy(manifest, out).code, accepted(running)) == (3, 3)
+        assert [line["outcome"] for line in reported(out, "report-2.jsonl")] == ["failed", "failed", "succeeded"]
+        for _ in range(2):
+            assert (buy(manifest, out, "--retry-failed").code, accepted(running)) == (0, 5)
 
 
 def test_lost_answer_is_in_doubt_for_every_run(use: Use, manifest: Path, looks: list[str]) -> None:
