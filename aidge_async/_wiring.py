@@ -291,7 +291,8 @@ def _on_disk(means: Means, settings: Settings) -> "tuple[DurableJournal | None, 
     from aidge_async._io.sqlite_journal import SqliteJournal
 
     scope = f"{settings.account} {settings.base_url or settings.region_name}"  # limits are an account's, at one place
-    return SqliteJournal(means.journal, wall_clock=means.wall_clock), SharedPace(means.journal, scope, means.limits)
+    journal = SqliteJournal(means.journal, wall_clock=means.wall_clock, holder=settings.holder)
+    return journal, SharedPace(means.journal, scope, means.limits)
 
 
 def _all_there(paths: list[Path], folder: Path) -> bool:

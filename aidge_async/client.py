@@ -58,7 +58,7 @@ class AidgeClient:
         observers: Are told of every event, in the event loop.
         journal: File that remembers what was bought, beyond this process; made if need be, shared by the processes of
             one machine. What is under way in it when the client is opened is followed on, and saved where it was meant
-            to be; nothing is sent again. `None`: memory, as long as the client.
+            to be; nothing is sent again. It is for one account in one region. `None`: memory, as long as the client.
         budget: Pictures that may be billed in all, as the journal counts; before a submit would exceed it, it is
             refused with `BudgetError`. `None`: no limit of ours.
         wall_clock: Epoch seconds, for signing; the machine's by default.

@@ -148,6 +148,11 @@ class Settings:
         """Return the short hash by which tokens recognise the account."""
         return account_hash(self.key_name, self.region_name)
 
+    @property
+    def holder(self) -> str:
+        """Return how a journal names whose purchases it holds; trial or not, they are one account's."""
+        return f"{self.account} ({self.region_name})"
+
 
 VARIABLES: Final = {
     "key_name": "AIDGE_ACCESS_KEY_NAME",

@@ -43,11 +43,15 @@ class SqliteJournal:
     Args:
         path: The file; made where it is missing, its folder is not.
         wall_clock: Epoch seconds.
+        holder: The account that buys, which becomes the file's where it has none; `None`: nothing is bought.
     """
 
-    def __init__(self, path: str | Path, *, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: str | Path, *, wall_clock: Callable[[], float] = time.time, holder: str | None = None
+    ) -> None:
         self._path = Path(path)
         self._wall_clock = wall_clock
+        self._holder = holder
         self._writer: SqliteWriter | None = None
         self._owner: Owner | None = None
         self._adopted: deque[Entry] = deque()  # filled by the thread
@@ -67,12 +71,12 @@ class SqliteJournal:
         Open the file; nothing is adopted by this alone.
 
         Raises:
-            JournalError: It cannot be used; nothing was changed.
+            JournalError: It cannot be used, or it is another account's; nothing was changed.
         """
         if self._writer is not None:
             raise JournalError(f"the journal '{self._path}' is open already; give each client one of its own")
         with anyio.CancelScope(shield=True):  # or what was opened could not be closed
-            self._path, connection, self._owner = await anyio.to_thread.run_sync(_opened, self._path)
+            self._path, connection, self._owner = await anyio.to_thread.run_sync(_opened, self._path, self._holder)
         self._writer = SqliteWriter(connection)
 
     async def aclose(self) -> None:
@@ -258,13 +262,27 @@ class SqliteJournal:
                 )
 
 
-def _opened(path: Path) -> tuple[Path, sqlite3.Connection, Owner]:
+def _opened(path: Path, holder: str | None) -> tuple[Path, sqlite3.Connection, Owner]:
     path = schema.resolved(path)
     connection = schema.open_journal_file(path)
     try:
+        _check_holder(path, connection, holder)
         owner = Owner(path)
         owner.sweep()
-    except OSError as exc:
+    except (sqlite3.Error, OSError) as exc:
         connection.close()
         raise schema.trouble(path, exc) from exc
+    except JournalError:
+        connection.close()
+        raise
     return path, connection, owner
+
+
+def _check_holder(path: Path, connection: sqlite3.Connection, holder: str | None) -> None:
+    """Raise where the journal is another account's: its keys name tasks, and its budget pictures, that are not ours."""
+    found = holder if holder is None else sqlite_rows.claim(connection, holder)
+    if found != holder:
+        raise JournalError(
+            f"the journal '{path}' holds what the account {found} bought, and this is the account {holder}; name "
+            "another file: each account and region has one of its own"
+        )

@@ -30,6 +30,7 @@ _NOTE: Final = (
 # Word for word as the indexes `entry_open` and `entry_unsaved` have them, or SQLite reads the whole table.
 _OPEN: Final = "state IN ('sending', 'accepted')"
 _UNSAVED: Final = "state = 'succeeded' AND folder IS NOT NULL AND saved_at IS NULL"
+_HOLDER: Final = "holder"  # under this name what is learned says whose journal it is
 _STATES: Final = {state.value: state for state in State}
 _BILLED: Final = ", ".join(f"'{state.value}'" for state in State if state in MAYBE_BILLED)
 # Word for word as the index `transition_planned` has it, or SQLite reads the whole table.
@@ -184,6 +185,12 @@ def recall(connection: sqlite3.Connection, name: str) -> str | None:
     """Return what was learned."""
     row = connection.execute("SELECT value FROM learned WHERE name = ?", (name,)).fetchone()
     return None if row is None else row[0]
+
+
+def claim(connection: sqlite3.Connection, holder: str) -> str:
+    """Make *holder* whose journal it is, unless it is somebody's, and return whose it is."""
+    connection.execute("INSERT OR IGNORE INTO learned (name, value) VALUES (?, ?)", (_HOLDER, holder))
+    return recall(connection, _HOLDER) or holder
 
 
 def _entries(connection: sqlite3.Connection, question: str, values: tuple[Any, ...]) -> list[Entry]:

@@ -125,7 +125,7 @@ def batch(
             return Exit.USAGE
         if out is None or file is None:
             return _estimate(found, submit_rate, as_json=as_json)
-        remembered = remembered_in(file, catalogue.chosen_keys)
+        remembered = remembered_in(file, client.settings.holder, catalogue.chosen_keys)
         if remembered.count:
             complain(f"going on with '{file}', which remembers {counted(remembered.count, 'purchase')}")
         with Report(out) as report:

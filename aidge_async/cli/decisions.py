@@ -99,10 +99,11 @@ async def decide(path: Path, entry: Entry, decision: Decision) -> Entry:
     Record the decision, and return what is recorded now.
 
     Raises:
-        JournalError: It cannot be recorded, or somebody else was faster.
+        JournalError: It cannot be recorded, somebody else was faster, or the task is of another account.
     """
     with read_journal(path) as reader:
         sent = [change.at for change in reader.transitions(entry.key) if change.after is State.SENDING]
-    async with SqliteJournal(path) as journal:
+    holder = None if decision.settings is None else decision.settings.holder
+    async with SqliteJournal(path, holder=holder) as journal:
         token = decision.token(entry, sent[-1] if sent else entry.at)
         return await journal.resolve(entry.key, decision.state, token=token, task_id=decision.task_id)

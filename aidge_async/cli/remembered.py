@@ -73,14 +73,19 @@ class Remembered:
         return entry if entry.fingerprint == await _fingerprint(request) else None
 
 
-def remembered_in(path: Path, taken: Iterable[str] = ()) -> Remembered:
+def remembered_in(path: Path, holder: str, taken: Iterable[str] = ()) -> Remembered:
     """
     Make the journal at *path* where there is none, and return what it knows.
 
+    Args:
+        path: The file.
+        holder: The account that will buy.
+        taken: As for `Remembered`.
+
     Raises:
-        JournalError: It cannot be used; told now, before a report is begun.
+        JournalError: It cannot be used, or it is another account's; told now, before a report is begun.
     """
-    anyio.run(_try, path)
+    anyio.run(_try, path, holder)
     return Remembered(read_journal(path), taken)
 
 
@@ -91,8 +96,8 @@ async def name_anew(jobs: Sequence[Job], remembered: Remembered) -> None:
         job.key = await remembered.claim(request) or remembered.derive(stem)
 
 
-async def _try(path: Path) -> None:
-    async with SqliteJournal(path):
+async def _try(path: Path, holder: str) -> None:
+    async with SqliteJournal(path, holder=holder):
         pass
 
 

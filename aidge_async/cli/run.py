@@ -64,7 +64,7 @@ def run(
     client = account.client(poll=poll, observers=observers, journal=journal, budget=budget)
     prepare_folder(out)
     if journal is not None:
-        anyio.run(name_anew, jobs, remembered_in(journal))
+        anyio.run(name_anew, jobs, remembered_in(journal, client.settings.holder))
     wishes = Wishes(folder=out, deadline=deadline, flags=account.flags(), journal=journal)
     shop = Shop(jobs=jobs, wishes=wishes, as_json=report.json)
     observers += shop.observers

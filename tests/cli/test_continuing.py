@@ -189,6 +189,23 @@ def test_journal_that_cannot_be_used_is_told_first(account: RunningSandbox, mani
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_journal_of_another_account_is_told_first(use: Use, manifest: Path, looks: list[str]) -> None:
+    """In one sentence, exit 2, before a report is begun; the sandbox's own account is the same after each start."""
+    out = manifest.parent / "out"
+    write(manifest, looks[0])
+    for _ in range(2):
+        with sandbox_of() as running:  # each has a port of its own
+            use(running)
+            assert buy(manifest, out).code == 0
+    with sandbox_of() as running:
+        use(running)
+        said = buy(manifest, out, "--key-name", "made-up-other")
+        assert (said.code, accepted(running)) == (2, 0)
+        assert "each account and region has one of its own" in said.sentence
+    assert not (out / "report-3.jsonl").exists()
+
+
 @pytest.mark.usefixtures("account")
 def test_dry_run_touches_no_journal(manifest: Path, looks: list[str]) -> None:
     """Only looking neither makes a journal nor reads one."""

@@ -261,6 +261,20 @@ def test_task_of_another_row_is_not_attached(journal: Path) -> None:
     assert said.sentence == "the task 'made-up-task' is that of 'sku/2' already; name another one"
 
 
+@pytest.mark.usefixtures("account")
+def test_task_of_another_account_is_not_attached(journal: Path) -> None:
+    """The journal's own account could not follow it."""
+
+    async def begin() -> None:
+        async with SqliteJournal(journal, holder="another (global)"):
+            pass
+
+    anyio.run(begin)
+    said = typed("journal", "resolve", "sku/1", "--attach", "task-7", "--yes")
+    assert (said.code, state_of(journal, "sku/1")) == (2, State.IN_DOUBT)
+    assert "holds what the account another (global) bought" in said.err
+
+
 @pytest.mark.usefixtures("journal")
 def test_older_view_is_said_to_be_older(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the latest changes cannot be read, a person is told."""

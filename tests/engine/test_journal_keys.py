@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from aidge_async import (
+    AidgeClient,
     BudgetError,
     JournalError,
     Limits,
@@ -77,6 +78,23 @@ async def test_journal_that_cannot_be_used_is_said_before_anything_is_sent(tmp_p
         (tmp_path / "shop.db").unlink()
         async with client as aidge:
             assert (await aidge.submit(look(1), key="sku-1")).task_id
+        assert len(sandbox.ledger()) == 1
+
+
+async def test_journal_of_another_account_is_refused(tmp_path: Path) -> None:
+    """Its keys name tasks that this account cannot resume; on trial or at another address it is the same account."""
+    journal = tmp_path / "shop.db"
+    with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:
+        async with sandbox.client(journal=journal) as aidge:
+            handle = await aidge.submit(look(1), key="sku-1")
+        other = AidgeClient("made-up-other", "made-up-secret", base_url=sandbox.url, journal=journal)
+        with pytest.raises(JournalError, match="name another file") as caught:
+            await other.__aenter__()
+        assert aidge.settings.account in str(caught.value)
+        assert other.settings.account in str(caught.value)
+        elsewhere = sandbox.client(journal=journal, trial=True, base_url=sandbox.url.replace("127.0.0.1", "localhost"))
+        async with elsewhere as aidge:
+            assert (await aidge.submit(look(1), key="sku-1")).token == handle.token
         assert len(sandbox.ledger()) == 1
 
 

@@ -348,3 +348,34 @@ def test_processes_that_open_it_at_once_make_one_file(tmp_path: Path) -> None:
         thread.join()
     assert troubles == []
     open_journal_file(path).close()
+
+
+async def test_journal_is_for_one_account(tmp_path: Path) -> None:
+    """The first that buys with it; another is refused by name, and whoever only looks or decides is not."""
+    path = tmp_path / "journal"
+    for holder in (None, "one (global)", "one (global)", None):
+        async with SqliteJournal(path, holder=holder) as journal:
+            assert await journal.list() == []
+    words = r"holds what the account one \(global\) bought, and this is the account two \(china\); name another file"
+    other = SqliteJournal(path, holder="two (china)")
+    with pytest.raises(JournalError, match=words):
+        await other.open()
+    assert names(tmp_path) == ["journal"]
+
+
+def test_accounts_that_begin_a_journal_at_once_agree_whose_it_is(tmp_path: Path) -> None:
+    """One of them has it, and all others are told whose it is."""
+    path, found = tmp_path / "journal", []
+
+    def claim(holder: str) -> None:
+        connection = open_journal_file(path)
+        found.append(sqlite_rows.claim(connection, holder))
+        connection.close()
+
+    threads = [threading.Thread(target=claim, args=(f"account {number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
