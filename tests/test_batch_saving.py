@@ -52,6 +52,7 @@ async def test_pictures_are_saved_before_their_outcome_is_delivered(tmp_path: Pa
     assert isinstance(seen[3].error, RequestError)
 
 
+@pytest.mark.slow
 async def test_pictures_that_cannot_be_saved_leave_a_task_unfinished(tmp_path: Path) -> None:
     """The task is paid, so its token is there to fetch them again."""
     (tmp_path / "out").write_text("a file where the folder should be")
@@ -67,6 +68,7 @@ async def test_pictures_that_cannot_be_saved_leave_a_task_unfinished(tmp_path: P
                 assert saved.exists()
 
 
+@pytest.mark.slow
 async def test_bug_in_saving_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is no error of ours comes out where the batch is read."""
 
@@ -128,6 +130,7 @@ async def run_all(aidge: AidgeClient, requests: list[ModelAlternation]) -> int:
         return sum([isinstance(outcome, Succeeded) async for outcome in outcomes])
 
 
+@pytest.mark.slow
 async def test_two_batches_share_one_client() -> None:
     """Side by side, under the same limits."""
     with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:

@@ -82,6 +82,7 @@ def test_missed_bar_is_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert asked == [True]
 
 
+@pytest.mark.slow
 def test_pictures_go_where_out_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A picture is written into the output folder, which is made."""
     if report.absent("matplotlib"):

@@ -3,6 +3,7 @@
 import random
 
 import anyio
+import pytest
 
 from aidge_async import Limits, ModelAlternation, Polling
 from aidge_async.events import Event, SubmitInDoubt, TaskAccepted
@@ -12,6 +13,7 @@ from tests.support import client_of, events_of, read_json
 RUNS = 200
 
 
+@pytest.mark.slow
 async def test_random_cancellation_loses_nothing(sandbox: RunningSandbox, photo: bytes) -> None:
     """Of 200 cancelled runs every accepted task is held by a handle, an event or `unclaimed`; all permits come back."""
     seen: list[Event] = []

@@ -124,6 +124,7 @@ async def test_interrupted_call_leaves_no_trace(caplog: pytest.LogCaptureFixture
     assert find(caplog.text) == []
 
 
+@pytest.mark.slow
 def test_command_line_leaves_no_trace(
     tmp_path: Path, photo: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -60,6 +60,7 @@ def test_every_row_is_bought_saved_and_reported(account: RunningSandbox, manifes
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.slow
 def test_json_is_a_line_a_row(manifest: Path, tmp_path: Path) -> None:
     """With `--json` stdout is the report, of stable keys, as the rows end."""
     out = tmp_path / "out"
@@ -88,6 +89,7 @@ def test_one_bad_image_among_good_ones_sends_nothing(account: RunningSandbox, ma
     assert list((note.parent / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_bad_rows_can_be_skipped_and_are_reported(account: RunningSandbox, manifest: Path, note: Path) -> None:
     """With `--skip-bad` the good rows are bought, the bad ones have their line, and the exit code is 3."""
     before, out = accepted(account), note.parent / "out"
@@ -110,6 +112,7 @@ def test_manifest_that_breaks_off_is_not_bought_at_all(account: RunningSandbox, 
     )
 
 
+@pytest.mark.slow
 def test_key_that_is_written_twice_is_bought_once(account: RunningSandbox, manifest: Path, tmp_path: Path) -> None:
     """The same key and request is one row; two rows without a key are two."""
     before = accepted(account)
@@ -120,6 +123,7 @@ def test_key_that_is_written_twice_is_bought_once(account: RunningSandbox, manif
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.slow
 def test_rows_that_ended_are_forgotten(manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is under way is held, so a manifest of any length needs no more memory than its window."""
     made: list[Purchases] = []
@@ -133,6 +137,7 @@ def test_rows_that_ended_are_forgotten(manifest: Path, tmp_path: Path, monkeypat
     assert (made[0]._rows, made[0].board.jobs) == ({}, [])
 
 
+@pytest.mark.slow
 def test_failures_are_few_words_and_a_report(
     use: Use, manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +168,7 @@ def test_refused_account_stops_the_batch(manifest: Path, tmp_path: Path, monkeyp
     assert "made-up-wrong-secret" not in said.err + (tmp_path / "out" / "report.jsonl").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_one_line_goes_on_with_all_that_is_unfinished(use: Use, manifest: Path, tmp_path: Path) -> None:
     """What still runs at its deadline is unfinished; `task` with the report brings it later, bought once."""
     out = tmp_path / "o ut"
@@ -192,6 +198,7 @@ def test_report_without_anything_unfinished_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.slow
 def test_reports_and_sheets_never_replace_earlier_ones(manifest: Path, tmp_path: Path) -> None:
     """What an earlier batch left may be all that is left of it."""
     for name in ("report.jsonl", "sheet.html"):
@@ -237,6 +244,7 @@ def _sheet(path: Path) -> _Found:
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.slow
 def test_sheet_links_pictures_and_fetches_nothing_from_elsewhere(manifest: Path, tmp_path: Path) -> None:
     """Pictures are lazy links relative to the sheet that lead to files, and its policy allows nothing else."""
     out = tmp_path / "a b" / "out"

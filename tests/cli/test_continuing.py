@@ -51,6 +51,7 @@ def write(manifest: Path, *images: str) -> None:
     manifest.write_text("".join(f"{line}\n" for line in ("image", *images)))
 
 
+@pytest.mark.slow
 def test_saved_rows_are_neither_bought_nor_fetched_again(use: Use, manifest: Path, looks: list[str]) -> None:
     """Typed again, a finished batch asks the gateway nothing and reports every row as it ended."""
     out = manifest.parent / "out"
@@ -68,6 +69,7 @@ def test_saved_rows_are_neither_bought_nor_fetched_again(use: Use, manifest: Pat
         assert [line[name] for line in second] == [line[name] for line in first]
 
 
+@pytest.mark.slow
 def test_missing_picture_is_fetched_again_and_not_bought(use: Use, manifest: Path, looks: list[str]) -> None:
     """Who deleted a picture gets it once more from the gateway, at no price."""
     out = manifest.parent / "out"
@@ -99,6 +101,7 @@ def test_row_put_in_before_others_is_the_only_one_bought(use: Use, manifest: Pat
     assert len({line["key"] for line in after}) == 6
 
 
+@pytest.mark.slow
 def test_key_of_another_request_is_reported_and_not_bought(use: Use, manifest: Path, looks: list[str]) -> None:
     """A row that asks for something else under its old key is not submitted; the others are."""
     out = manifest.parent / "out"
@@ -151,6 +154,7 @@ def test_failed_rows_are_bought_again_only_where_asked_for(use: Use, manifest: P
             assert (buy(manifest, out, "--retry-failed").code, accepted(running)) == (0, 5)
 
 
+@pytest.mark.slow
 def test_lost_answer_is_in_doubt_for_every_run(use: Use, manifest: Path, looks: list[str]) -> None:
     """A row in doubt ends each run with exit 4 and the line that lists it, and is never sent again."""
     out = manifest.parent / "out"

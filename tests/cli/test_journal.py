@@ -148,6 +148,7 @@ def test_names_cannot_steer_the_terminal(journal: Path) -> None:
         assert "a [2Jb c" in out
 
 
+@pytest.mark.slow
 def test_resubmitted_row_is_sent_by_the_next_run_only(journal: Path, use: Use, tmp_path: Path) -> None:
     """`--resubmit` says what may be billed and marks; nothing is sent before the batch is typed again."""
     with sandbox_of() as running:
@@ -173,6 +174,7 @@ def test_abandoned_row_is_not_bought(journal: Path, account: RunningSandbox) -> 
     assert "to buy it after all, type 'aidge-async journal resolve KEY --resubmit'" in said.err
 
 
+@pytest.mark.slow
 def test_attached_task_is_followed_and_saved(journal: Path, use: Use, look: Path) -> None:
     """A task that was found in the console is that row's from then on: followed, saved, not bought."""
     with sandbox_of() as running:

@@ -30,6 +30,7 @@ def test_pictures_are_saved_and_their_paths_printed(account: RunningSandbox, loo
     assert account.key_name not in html
 
 
+@pytest.mark.slow
 def test_json_has_a_line_for_each_picture(account: RunningSandbox, look: Path, tmp_path: Path) -> None:
     """With `--json` every picture is one line of stable keys, that name the file and the task."""
     said = typed("run", look, look, *MODEL, "--out", tmp_path, "--json", *SMALL)
@@ -46,6 +47,7 @@ def test_json_has_a_line_for_each_picture(account: RunningSandbox, look: Path, t
     assert one["task_id"] in {line["task_id"] for line in account.world.ledger()}
 
 
+@pytest.mark.slow
 def test_failed_task_is_told_and_exits_3(use: Use, look: Path, tmp_path: Path) -> None:
     """A task that fails is one line on stderr; the sheet shows it with the gateway's words."""
     with sandbox_of(failure_rate=1) as running:
@@ -59,6 +61,7 @@ def test_failed_task_is_told_and_exits_3(use: Use, look: Path, tmp_path: Path) -
     assert "failed at the gateway" in (tmp_path / "sheet.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_deadline_leaves_the_line_to_type_and_task_goes_on_with_it(use: Use, look: Path, tmp_path: Path) -> None:
     """What still runs is unfinished, exit 3; the printed command brings its pictures later, bought once."""
     out = tmp_path / "o ut"
@@ -77,6 +80,7 @@ def test_deadline_leaves_the_line_to_type_and_task_goes_on_with_it(use: Use, loo
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.slow
 def test_wrong_secret_exits_5_and_is_not_tried_for_all(
     look: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +119,7 @@ def test_closed_port_is_given_up_soon(
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.slow
 def test_picture_that_cannot_be_saved_is_unfinished(
     look: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +136,7 @@ def test_picture_that_cannot_be_saved_is_unfinished(
 
 
 @pytest.mark.usefixtures("account")
+@pytest.mark.slow
 def test_bug_is_one_sentence_and_tells_what_was_accepted(
     look: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_task_of_another_account_is_refused(token: str) -> None:
     assert (said.code, said.sentence.startswith("TOKEN belongs to another account or region")) == (2, True)
 
 
+@pytest.mark.slow
 def test_task_at_a_closed_port_is_given_up_soon(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no answer comes at all the task is unfinished, exit 3, long before its deadline."""
     monkeypatch.setattr(errands, "UNREACHABLE", 0.5)

@@ -128,6 +128,7 @@ def test_ends_as_expected_raise_no_suspicion() -> None:
     assert max(suspicions[50:]) < 8
 
 
+@pytest.mark.slow
 def test_old_cohorts_fade() -> None:
     """What is remembered is bounded, however many tasks there were."""
     durations = Durations()

@@ -207,6 +207,7 @@ tails = st.binary(max_size=80) | st.lists(
 
 @settings(max_examples=300)
 @given(signatures, tails)
+@pytest.mark.slow
 def test_random_bytes_behind_a_signature_raise_nothing_foreign(signature: bytes, tail: bytes) -> None:
     """They are facts or a refusal; struct, index and overflow errors of a header reader never come out."""
     content = signature + tail

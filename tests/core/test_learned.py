@@ -56,6 +56,7 @@ def test_cost_comes_near_that_of_a_known_distribution(spread: float) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.1, 5), st.lists(st.floats(0.1, 5000), min_size=1, max_size=12))
+@pytest.mark.slow
 def test_polls_are_never_less_than_a_second_apart(poll_cost: float, lives: list[float]) -> None:
     """Whatever was learned, and whether a poll is a probe or not."""
     schedule = LearnedSchedule(poll_cost)

@@ -306,6 +306,7 @@ async def test_task_without_a_deadline_has_that_of_the_client() -> None:
     assert isinstance(outcome, Unfinished)
 
 
+@pytest.mark.slow
 async def test_many_deadlines_are_kept_and_forgotten() -> None:
     """The list of deadlines does not grow with the tasks that ended in time."""
     _, client = virtual_sandbox(SandboxSettings(duration=2), limits=FREE, polling=Polling.every(1))

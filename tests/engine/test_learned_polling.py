@@ -3,6 +3,7 @@
 from typing import Any
 
 import anyio
+import pytest
 
 from aidge_async import AidgeClient, Polling
 from aidge_async.sandbox.settings import SandboxSettings
@@ -46,6 +47,7 @@ async def test_what_was_learned_lasts_as_long_as_the_client() -> None:
         assert sum(await buy(world, aidge, 5)) > warm
 
 
+@pytest.mark.slow
 async def test_many_at_once_are_learned_from_without_bias() -> None:
     """Sixty tasks in flight, the short ones ending first, teach what one at a time would."""
     world, client = virtual_sandbox(SETTINGS, polling=Polling.learned())

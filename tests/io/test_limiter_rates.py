@@ -60,6 +60,7 @@ class Server:
 
 
 @pytest.mark.parametrize("limits", [Limits(query_rate="learn"), Limits(query_rate=None, total_rate="learn")])
+@pytest.mark.slow
 async def test_thousand_callers_find_a_limit(limits: Limits) -> None:
     """1,000 calls at 20 a second in less than 56 s, from 2 a second, and under 3 % refused."""
     server = Server(PacedLimiter(attrs.evolve(limits, in_flight=1000)), 20)

@@ -100,6 +100,7 @@ async def test_foreign_host_names_are_not_answered(host: str, status_code: int) 
         assert (await http.get("/_sandbox/health", headers={"host": host})).status_code == status_code
 
 
+@pytest.mark.slow
 async def test_ten_thousand_tasks_stay_cheap() -> None:
     """The ledger and the statistics of ten thousand tasks are there without a picture in memory."""
     given = bench(duration=0)

@@ -15,6 +15,7 @@ from aidge_async.cli import main
 PROGRAM = "import sys; from aidge_async.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
+@pytest.mark.slow
 def test_command_line_sets_faults() -> None:
     """Each `--fault` is a rule in force from the first call on."""
     faults = ["submit:accept_then_drop,probability=0.2,seed=7", "query:status,status=502,next=3"]

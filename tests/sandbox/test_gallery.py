@@ -221,6 +221,7 @@ async def test_source_that_had_to_give_way_becomes_a_stand_in(plain: Bench) -> N
     assert Image.open(io.BytesIO(response.content)).size == (512, 683)
 
 
+@pytest.mark.slow
 async def test_wide_and_turned_photographs_keep_their_aspect() -> None:
     """The short side is the dimension, upright, whatever the file's orientation."""
     given = bench()

@@ -153,6 +153,7 @@ WISH = {"imageBase64": PICTURE, "imageStyle": "realPhoto", "bgStyle": "beach", "
         ("flat", "flat", {**WISH, "model": "BLACK", "maskKeepBg": False}),
     ],
 )
+@pytest.mark.slow
 def test_stdlib_program_gets_its_pictures(encoding: str, shape: Any, wish: dict[str, Any]) -> None:
     """Count, size and aspect are right, the pictures differ, and every encoding is the same wish."""
     with running_sandbox(SandboxSettings(duration=0.05, submit_shape=shape)) as sandbox:
