@@ -26,11 +26,9 @@ from aidge_async._engine.buyer import Buyer, Order, Wish
 from aidge_async._engine.caller import Caller
 from aidge_async._engine.claims import Claims
 from aidge_async._engine.gate import Brake, Gate
-from aidge_async._engine.knowledge import Knowledge
 from aidge_async._engine.news import News
 from aidge_async._engine.plan import BatchPlan
 from aidge_async._engine.poller import Poller, PollerParts
-from aidge_async._engine.recovery import Recovery
 from aidge_async._engine.submitter import Submitter
 from aidge_async._io.download import Downloader
 from aidge_async._io.fetch import Fetcher
@@ -40,13 +38,13 @@ from aidge_async._io.limiter import PacedLimiter
 from aidge_async._io.transport import HttpTransport
 from aidge_async._means import Means
 from aidge_async.config import Settings
-from aidge_async.errors import JournalError, RequestError
+from aidge_async.errors import JournalError, RequestError, SettingsError
 from aidge_async.handle import TaskHandle
 from aidge_async.operations import operation_named, operation_of
-from aidge_async.ports import DurableJournal, Journal
+from aidge_async.ports import Journal
 
 if TYPE_CHECKING:  # loaded with SQLite, where there is a journal
-    from aidge_async._io.shared_pace import SharedPace
+    from aidge_async._on_disk import OnDisk
 
 
 class Parts:
@@ -64,9 +62,9 @@ class Parts:
         self._settings = settings
         self.deadlines = means.deadlines
         self.news = News([self._note, *means.observers])
-        self._durable, self._shared = _on_disk(means, settings)
-        self.journal: Journal = self._durable or MemoryJournal(means.wall_clock)
-        self.limiter = PacedLimiter(means.limits) if self._shared is None else self._shared.limiter
+        self._on_disk = _on_disk(means, settings)
+        self.journal: Journal = MemoryJournal(means.wall_clock) if self._on_disk is None else self._on_disk.journal
+        self.limiter = PacedLimiter(means.limits) if self._on_disk is None else self._on_disk.limiter
         self._wall_clock = means.wall_clock
         self._busy = Busy()
         self._gate = Gate()
@@ -115,10 +113,8 @@ class Parts:
             busy=self._busy,
             journal=self.journal,
         )
-        self._knowledge = Knowledge(self._durable, self._polling.schedule)
         self._pollers: weakref.WeakValueDictionary[str, Poller[Any]] = weakref.WeakValueDictionary()
         self._saving = Claims()
-        self._recovery: Recovery | None = None
 
     async def open(self) -> None:
         """
@@ -127,18 +123,34 @@ class Parts:
         Raises:
             JournalError: It cannot be used; nothing is sent.
         """
-        if self._durable is None or self._shared is None:
+        if self._on_disk is None:
             return
-        await self._durable.open()
-        await self._shared.open()
-        self._group.start_soon(self._shared.watch)
-        self._recovery = Recovery(
-            self._durable, self._group, poller_of=self._resumed, save=self._save_busily, news=self.news, busy=self._busy
+        from aidge_async._on_disk import Joints
+
+        joints = Joints(
+            group=self._group,
+            gate=self._gate,
+            news=self.news,
+            schedule=self._polling.schedule,
+            images=self._images,
+            buy=self._bought,
+            poller_of=self._resumed,
+            save=self._save_busily,
+            busy=self._busy,
         )
-        await self._recovery.begin()
-        self._group.start_soon(self._recovery.watch)
-        await self._knowledge.recall()
-        self._group.start_soon(self._knowledge.watch)
+        await self._on_disk.open(joints)
+
+    @property
+    def on_disk(self) -> "OnDisk":
+        """Return what there is beside with a journal; raise where there is none."""
+        if self._on_disk is None:
+            raise SettingsError("this needs a journal, and the client has none; make it with 'journal=' and a file")
+        return self._on_disk
+
+    async def plan(self, request: TaskRequest[Any], *, key: str, folder: Path | None) -> None:
+        """Record what is wanted, and have it submitted, here or by another process."""
+        with self._busy:
+            await self.on_disk.planner.plan(operation_of(request), request, key=_checked_key(key), folder=folder)
 
     async def buy(
         self, request: TaskRequest[ResultT_co], *, key: str | None, until: float, retry_failed: bool
@@ -157,7 +169,7 @@ class Parts:
             save=self._save_busily,
             gate=gate,
             in_flight=self._in_flight,
-            by_fingerprint=self._durable is not None,
+            by_fingerprint=self._on_disk is not None,
             # What fails in this batch is not bought again by a later row of its key.
             retry_failed_until=self._wall_clock() if plan.retry_failed else -math.inf,
         )
@@ -168,19 +180,16 @@ class Parts:
         self._gate.shut("the client is being drained; submit it with another one")
         with anyio.move_on_after(seconds):
             await self._busy.none()
-        unfollowed = () if self._recovery is None else self._recovery.leave()
+        unfollowed = () if self._on_disk is None else self._on_disk.leave()
         left = [poller for poller in list(self._pollers.values()) if not poller.settled]
         for poller in left:
             poller.stop(poller.overdue(seconds))
         return tuple(dict.fromkeys((*(poller.token.text() for poller in left), *unfollowed)))  # one may be both
 
     async def _bought(self, wish: Wish[Any]) -> Poller[Any]:
-        if wish.key is not None and not (isinstance(wish.key, str) and wish.key.strip()):
-            raise RequestError(
-                f"'key' must be text that is not blank (got {wish.key!r}); name the purchase, or leave it out"
-            )
-        wish.progress.key = wish.key or wish.progress.key
-        if wish.key is None and not wish.by_fingerprint:
+        if wish.key is not None:
+            wish.progress.key = _checked_key(wish.key)
+        elif not wish.by_fingerprint:
             wish.gate.check(wish.progress.key)  # before its picture is read; with a key the journal is asked first
         operation = operation_of(wish.request)
         with self._busy:
@@ -224,7 +233,7 @@ class Parts:
         With the *key* it was bought under, pictures that the journal knows to be there are not fetched again.
         """
         async with self._saving.of(result.token):
-            found = None if key is None or self._durable is None else await self._durable.find(key)
+            found = None if key is None or self._on_disk is None else await self.journal.find(key)
             if found is not None and found.token == result.token and len(found.paths) == len(result):
                 paths = [Path(path) for path in found.paths]
                 if await anyio.to_thread.run_sync(_all_there, paths, folder):
@@ -278,21 +287,22 @@ class Parts:
         with anyio.CancelScope(shield=True):
             await self._transport.aclose()
             await self._downloader.aclose()
-            if self._durable is not None and self._shared is not None:
-                await self._shared.aclose()
-                await self._knowledge.keep()
-                await self._durable.aclose()
+            if self._on_disk is not None:
+                await self._on_disk.aclose()
 
 
-def _on_disk(means: Means, settings: Settings) -> "tuple[DurableJournal | None, SharedPace | None]":
+def _on_disk(means: Means, settings: Settings) -> "OnDisk | None":
     if means.journal is None:
-        return None, None  # as with most clients; SQLite need not be loaded
-    from aidge_async._io.shared_pace import SharedPace
-    from aidge_async._io.sqlite_journal import SqliteJournal
+        return None  # as with most clients; SQLite need not be loaded
+    from aidge_async._on_disk import OnDisk
 
-    scope = f"{settings.account} {settings.base_url or settings.region_name}"  # limits are an account's, at one place
-    journal = SqliteJournal(means.journal, wall_clock=means.wall_clock, holder=settings.holder)
-    return journal, SharedPace(means.journal, scope, means.limits)
+    return OnDisk(means.journal, settings, means.limits, means.wall_clock)
+
+
+def _checked_key(key: object) -> str:
+    if not (isinstance(key, str) and key.strip()):
+        raise RequestError(f"'key' must be text that is not blank (got {key!r}); name the purchase, or leave it out")
+    return key
 
 
 def _all_there(paths: list[Path], folder: Path) -> bool:

@@ -9,7 +9,7 @@ the library must not cost what opening a connection costs anyway.
 import math
 import os
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
@@ -22,12 +22,13 @@ from aidge_async._core.signing import Secret
 from aidge_async._core.statistics import LimiterStatistics
 from aidge_async._options import ClientOptions
 from aidge_async.batch import Batch
-from aidge_async.config import Region, Settings, read_settings
+from aidge_async.config import Region, Settings, read_settings, without_frames
 from aidge_async.errors import SettingsError
 from aidge_async.handle import TaskHandle
 
 if TYPE_CHECKING:
     from aidge_async._engine.plan import Drawn
+    from aidge_async._io.journal_view import JournalView
     from aidge_async._wiring import Parts
 
 _MOST_UNCLAIMED: Final = 10_000  # tokens, some 3 MB; who cancels more than that unheard finds them in the log
@@ -71,7 +72,7 @@ class AidgeClient:
     def __init__(self, key_name: str, key_secret: str | Secret, **options: Unpack[ClientOptions]) -> None:
         self._parts: Parts | None = None
         key_secret = key_secret if isinstance(key_secret, Secret) else Secret(key_secret)  # no local may hold the text
-        self.settings = _checked(
+        self.settings = without_frames(
             lambda: Settings(
                 key_name=key_name,
                 key_secret=key_secret,
@@ -97,7 +98,7 @@ class AidgeClient:
         Raises:
             SettingsError: A setting is missing or of the wrong form; the message names the variable.
         """
-        found = _checked(lambda: read_settings(os.environ if environment is None else environment, **options))
+        found = without_frames(lambda: read_settings(os.environ if environment is None else environment, **options))
         options["region"], options["trial"] = found.region, found.trial
         options["base_url"], options["wire_format"] = found.base_url, found.wire_format
         return cls(found.key_name, found.key_secret, **options)
@@ -152,8 +153,8 @@ class AidgeClient:
             key: A name for this purchase. Without one, each call buys. With one, the same key is one task: who submits
                 it again, at the same time or later, gets the same task.
             deadline: Seconds for the whole submission, waiting for a permit included; `None`: no limit.
-            retry_failed: Whether a key whose task failed is bought again; without it, that task and its failure are
-                returned. Whether the gateway bills failures is not documented.
+            retry_failed: Whether a key whose task failed is bought again, and not that task returned. Whether the
+                gateway bills failures is not documented.
 
         Raises:
             RequestError: The picture or a value breaks a documented rule, or the key was used for another request.
@@ -174,13 +175,10 @@ class AidgeClient:
         retry_failed: bool = False,
     ) -> ResultT_co:
         """
-        Submit *request*, follow its task, and return the result.
+        Submit *request*, follow its task, and return the result; as `submit`, but for:
 
         Args:
-            request: What is wanted.
-            key: As for `submit`.
             deadline: Seconds for all of it; `None`: none for the submit, then `Deadlines.task` (15 min) for the task.
-            retry_failed: As for `submit`.
 
         Raises:
             AidgeError: As `submit` and `TaskHandle.result`.
@@ -192,6 +190,29 @@ class AidgeClient:
         except anyio.get_cancelled_exc_class():
             self._open().abandon(key or "", handle.token)
             raise
+
+    async def plan(self, request: TaskRequest[Any], *, key: str, save_to: str | Path | None = None) -> None:
+        """
+        Record *request* under *key*, and submit it in the background: as the limits allow, by this client or, if its
+        process ends first, by the next that opens the journal. It is on disk when this returns.
+
+        Bytes and links wait in a spool beside the journal until the task is accepted; a file is read again. What cannot
+        be sent is tried again later. `submit` with the same key gives the handle, `journal` tells how it stands.
+
+        Args:
+            save_to: Folder in which to save the pictures; `None`: they are not saved.
+
+        Raises:
+            RequestError: As for `submit`.
+            NotSentError: The client is being drained.
+            JournalError: It could not be recorded; `SettingsError` where the client has no journal.
+        """
+        await self._open().plan(request, key=key, folder=None if save_to is None else Path(save_to))
+
+    @property
+    def journal(self) -> "JournalView":
+        """Return what may be asked of the journal; raise `SettingsError` where the client has none."""
+        return self._open().on_disk.view
 
     def batch(
         self,
@@ -212,17 +233,16 @@ class AidgeClient:
         and not sent is `NotSubmitted`.
 
         Args:
-            requests: Any iterable or async iterable of requests, or of pairs of a key and a request. It is drawn only
-                as the window allows, so a slow consumer slows the submits, and a million rows cost no memory. What it
-                raises comes out when all that was drawn is delivered.
+            requests: Any (async) iterable of requests, or of pairs of a key and a request. It is drawn only as the
+                window allows, so a slow consumer slows the submits, and a million rows cost no memory. What it raises
+                comes out when all that was drawn is delivered.
             window: Most requests drawn whose outcome was not fetched, which is also the most tasks in flight.
             order: Whether outcomes come as they are completed, or in the order of the requests.
             save_to: Folder in which to save the pictures of each task before its outcome is delivered.
             deadline: Seconds for each request from being drawn; `None`: none for the submit, then `Deadlines.task`.
             brake: Submissions in doubt in a row after which none is sent for a minute; then one is tried, and the
                 pause is doubled while that fails. `None`: never.
-            retry_failed: Whether keys, and with a journal equal requests, whose task failed before this batch are
-                bought again, each once; see `submit`.
+            retry_failed: Whether keys, and with a journal equal requests, that failed before are bought again, once.
 
         Raises:
             RequestError: An argument breaks a rule; nothing was drawn.
@@ -273,12 +293,7 @@ class AidgeClient:
         return await check(self.settings, request)
 
     def resume(self, token: str) -> TaskHandle[Any]:
-        """
-        Return the handle of a task that was submitted before, here or elsewhere. No I/O.
-
-        Raises:
-            RequestError: It is no token, or one of another account or region.
-        """
+        """Return the handle of a task of before, from here or elsewhere; `RequestError`: not this account's token."""
         return self._open().resume(token)
 
     async def save(self, result: GeneratedImages, folder: str | Path) -> list[Path]:
@@ -301,12 +316,3 @@ class AidgeClient:
         if self._parts is None:
             raise SettingsError("the client is not open; use it inside 'async with AidgeClient(...) as aidge:'")
         return self._parts
-
-
-def _checked(make: Callable[[], Settings]) -> Settings:
-    """Return the settings; an error comes without the frames below, whose locals hold the secret as text."""
-    try:
-        return make()
-    except SettingsError as exc:
-        error = exc
-    raise error.with_traceback(None)

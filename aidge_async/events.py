@@ -72,8 +72,8 @@ class TaskRecovered:
 @attrs.frozen(kw_only=True)
 class RecordFailed:
     """
-    What became of a task, or of a submit (*task_id* is empty then), could not be recorded, or the pictures that another
-    process left unsaved could not be saved; it is found out again later.
+    What became of a task, or of a submit (*task_id* is empty then), could not be recorded, pictures that another
+    process left unsaved could not be saved, or what was planned could not be sent; it is tried again later.
     """
 
     task_id: str
@@ -107,7 +107,10 @@ class SubmitInDoubt:
 
 @attrs.frozen(kw_only=True)
 class SubmitsPaused:
-    """Too many submissions of a batch in a row are in doubt: it sends none for *wait* seconds, then one to try."""
+    """
+    Too many submissions of a batch in a row are in doubt, or what was planned cannot be sent: none is sent for *wait*
+    seconds, then one to try.
+    """
 
     wait: float
 

@@ -6,11 +6,46 @@ or loop of the runner; only the wall clock, for signing, is handed in.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Protocol
 
 from aidge_async._core.call import Call, Reply, Way
 from aidge_async._core.lifecycle import Entry, State
+from aidge_async._core.source import Source
 from aidge_async.events import Event
+
+
+class Prepared(Protocol):
+    """An image that was looked at."""
+
+    @property
+    def content(self) -> str | bytes:
+        """Return the link, or the bytes that are sent."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Return what saved pictures are called after; empty for none."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what may be wrong with it."""
+        ...
+
+
+class Images(Protocol):
+    """Brings images into memory, so many at once that it stays bounded."""
+
+    def prepared(self, image: Path | bytes | str) -> AbstractAsyncContextManager[Prepared]:
+        """
+        Hold *image* inside the block.
+
+        Raises:
+            RequestError: It cannot be read, or is outside a documented limit.
+        """
+        ...
 
 
 class Transport(Protocol):
@@ -135,6 +170,33 @@ class DurableJournal(Journal, Protocol):
 
     async def aclose(self) -> None:
         """Write what is waiting, close it, and leave what is open to others."""
+        ...
+
+    async def plan(self, entry: Entry, content: bytes | str) -> None:
+        """
+        Record a planned entry whose `source` is set; both are kept when this returns.
+
+        Args:
+            entry: What is to be recorded.
+            content: The image's bytes or link; kept in the spool where the source is no file.
+
+        Raises:
+            TakenError: Something is recorded that it may not follow.
+            JournalError: It could not be recorded, or the content not kept.
+        """
+        ...
+
+    async def image(self, source: Source) -> Path | str:
+        """
+        Return the image of a planned request: a file, or a link.
+
+        Raises:
+            RequestError: The spool does not hold it, or not as it was.
+        """
+        ...
+
+    async def peek(self, key: str) -> Entry | None:
+        """Return what is recorded under *key*, without waiting for who is sending it."""
         ...
 
     async def adopt(self) -> list[Entry]:

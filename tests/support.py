@@ -46,6 +46,7 @@ def virtual_sandbox(
 def client_in(world: World, key_secret: str | None = None, **options: Unpack[ClientOptions]) -> AidgeClient:
     """Return one more client of a sandbox in this process."""
     options["transport"] = httpx.ASGITransport(app=make_app(world))
+    options.setdefault("download_transport", options["transport"])
     options.setdefault("wall_clock", virtual_wall_clock)
     options.setdefault("base_url", "http://localhost")
     return AidgeClient(world.settings.key_name, key_secret or world.settings.key_secret, **options)

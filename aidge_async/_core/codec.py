@@ -7,13 +7,14 @@ What is written is told by an operation's data; no API's own names come in here,
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import cattrs
 
 from aidge_async._core.call import Call, Content
-from aidge_async._core.operation import Dialect, Operation, TaskRequest, WireFormat
+from aidge_async._core.operation import Dialect, Operation, ResultT_co, TaskRequest, WireFormat
 from aidge_async.errors import RequestError
 
 # Stands for an image's Base64 while the JSON round it is encoded. It is alphanumeric, as Base64 nearly is, so no level
@@ -57,6 +58,22 @@ def values_of(request: TaskRequest[Any]) -> dict[str, Any]:
     """Return a request's values as plain ones, without the image and what was left out."""
     values: dict[str, Any] = _writer().unstructure(request)
     return {name: value for name, value in values.items() if value is not None and name != "image"}
+
+
+def text_of(request: TaskRequest[Any]) -> str:
+    """Return `values_of` as JSON text, for a row."""
+    return json.dumps(values_of(request), sort_keys=True)
+
+
+def request_of(operation: Operation[ResultT_co], text: str, image: Path | bytes | str) -> TaskRequest[ResultT_co]:
+    """
+    Return the request that `text_of` wrote, with its *image*.
+
+    Raises:
+        RequestError: A value breaks a rule by now.
+    """
+    make: Callable[..., TaskRequest[ResultT_co]] = operation.request_type
+    return make(**json.loads(text), image=image)
 
 
 def _wire_fields(request: TaskRequest[Any], dialect: Dialect, wire_format: WireFormat) -> dict[str, Any]:

@@ -60,6 +60,9 @@ BOUGHT_AGAIN: Final = MAYBE_BILLED - {State.SENDING}
 
 # A link may be signed, and it is not ours to keep; the words around it say enough.
 _LINK: Final = re.compile(r"(?:https?://|\b(?:sign|signature)=)\S+", re.IGNORECASE)
+SOURCE_NEEDED: Final = frozenset({State.PLANNED, State.SENDING, State.IN_DOUBT})
+"""In which the image of a planned request is kept: it may have to be sent."""
+
 _ID_CHARACTERS: Final = 8  # of a task id in names, as saved files have it
 
 
@@ -96,6 +99,8 @@ class Entry:
         folder: Where they are to be saved; `None`: nobody said.
         paths: Where they were saved.
         saved_at: Epoch seconds at which they were; `None`: not yet.
+        request: JSON text of the request's values, without its image, where it was planned; `None`: it was not.
+        source: Where the image of a planned request lies, as `Source.text` writes it; `None`: it was not planned.
     """
 
     key: str
@@ -111,6 +116,32 @@ class Entry:
     folder: str | None = None
     paths: tuple[str, ...] = ()
     saved_at: float | None = None
+    request: str | None = None
+    source: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Transition:
+    """
+    Hold one change of an entry.
+
+    Args:
+        seq: Its number in the journal; later ones have higher numbers.
+        key: Whose.
+        before: The state it left; `None`: it is the first.
+        after: The state it came to; the one that it left, where its pictures were saved.
+        at: Epoch seconds.
+        token: The task's token at that time.
+        reason: Why.
+    """
+
+    seq: int
+    key: str
+    before: State | None
+    after: State
+    at: float
+    token: str | None
+    reason: str | None
 
 
 class Standing(Protocol):

@@ -168,14 +168,24 @@ class Buyer:
         )
 
 
-def _known(found: Entry, wanted: Entry, retry_failed_until: float) -> str | None:
-    """Return the token that a key already names, `None` where it may be bought; raise where that would be wrong."""
+def hold_to(found: Entry, wanted: Entry) -> None:
+    """
+    Hold *wanted* to be what its key was used for.
+
+    Raises:
+        RequestError: It is another request.
+    """
     if found.fingerprint != wanted.fingerprint:
         raise RequestError(
             f"'key' {found.key!r} was used for another request (fingerprint {found.fingerprint[:12]}, now "
             f"{wanted.fingerprint[:12]}); use another key for another picture",
             key=found.key,
         )
+
+
+def _known(found: Entry, wanted: Entry, retry_failed_until: float) -> str | None:
+    """Return the token that a key already names, `None` where it may be bought; raise where that would be wrong."""
+    hold_to(found, wanted)
     if found.state is State.ABANDONED:
         raise JournalError(
             f"'key' {found.key!r} was abandoned by a person; resolve it with --resubmit to buy it after all",

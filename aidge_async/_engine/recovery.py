@@ -43,6 +43,7 @@ class Recovery:
         save: Saves the pictures of a result, under a key, in a folder.
         news: Is told of each task, and of what is in doubt.
         busy: Is entered while tasks wait for being followed or saved.
+        plan: Has what was planned under a key submitted.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Recovery:
         save: Callable[[str, Any, Path], Awaitable[object]],
         news: News,
         busy: Busy,
+        plan: Callable[[str], None],
     ) -> None:
         self._journal = journal
         self._group = group
@@ -61,6 +63,7 @@ class Recovery:
         self._save = save
         self._news = news
         self._busy = busy
+        self._plan = plan
         self._saving = anyio.Semaphore(_SAVES_AT_ONCE)
         self._waiting: dict[str, Entry] = {}  # by token; taken over, and not followed yet
         self._followed: dict[str, Poller[Any]] = {}
@@ -100,6 +103,8 @@ class Recovery:
         for entry in await self._journal.adopt():
             if entry.state is State.IN_DOUBT:
                 self._news.tell(events.SubmitInDoubt(key=entry.key, reason=entry.reason or ""))
+            elif entry.state is State.PLANNED:
+                self._plan(entry.key)
             elif entry.state in _FOLLOWED and entry.token is not None and not self._left:
                 self._waiting[entry.token] = entry
 
@@ -107,23 +112,31 @@ class Recovery:
         with self._busy:
             while self._waiting:
                 for token in tuple(islice(self._waiting, _SLICE)):
-                    self._follow(self._waiting.pop(token), token)
+                    self._recover(self._waiting.pop(token), token)
                 await anyio.sleep(_PAUSE)
 
-    def _follow(self, entry: Entry, token: str) -> None:
-        if token in self._followed:
-            return
+    def _recover(self, entry: Entry, token: str) -> None:
+        if token not in self._followed and self._follow(entry, token):
+            self._news.tell(events.TaskRecovered(key=entry.key, task_id=entry.task_id or "", token=token))
+
+    def follow(self, entry: Entry) -> None:
+        """Follow an entry that this process bought, and save its pictures where they are to be."""
+        if entry.token is not None and entry.token not in self._followed:
+            self._follow(entry, entry.token)
+
+    def _follow(self, entry: Entry, token: str) -> bool:
+        """Begin to follow, and return whether that can be done."""
         try:
             poller = self._poller_of(token)
         except AidgeError as exc:  # another account's, or written by something else
             self._news.tell(events.RecordFailed(task_id=entry.task_id or "", reason=str(exc)))
-            return
+            return False
         self._followed[token] = poller
-        self._news.tell(events.TaskRecovered(key=entry.key, task_id=poller.token.task_id, token=token))
         on_end = partial(self._ended, entry, token)
         poller.watch(on_end)
         if poller.settled:
             on_end()
+        return True
 
     def _ended(self, entry: Entry, token: str) -> None:
         poller = self._followed.pop(token, None)

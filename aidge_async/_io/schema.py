@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from aidge_async._io.folders import sync_folder
 from aidge_async._io.mounts import network_kind
 from aidge_async.errors import JournalError
 
@@ -49,6 +50,13 @@ MIGRATIONS: Final[Sequence[str]] = (
         WHERE "to" = 'planned' AND "from" IN ('in_doubt', 'failed', 'abandoned');
     CREATE INDEX entry_unsaved ON entry (owner)
         WHERE state = 'succeeded' AND folder IS NOT NULL AND saved_at IS NULL;
+    """,
+    """
+    ALTER TABLE entry ADD COLUMN request TEXT;
+    ALTER TABLE entry ADD COLUMN source TEXT;
+    CREATE INDEX entry_waiting ON entry (owner) WHERE state = 'planned' AND source IS NOT NULL;
+    CREATE INDEX entry_source ON entry (source) WHERE source IS NOT NULL;
+    CREATE INDEX transition_first ON transition (key) WHERE "from" IS NULL
     """,
 )
 
@@ -200,12 +208,8 @@ def _make_file(path: Path) -> None:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
     existed = path.exists()
     os.close(os.open(path, flags, 0o600))
-    if not existed and os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # or a crash of the machine may forget that there is a file at all
-        finally:
-            os.close(folder)
+    if not existed:
+        sync_folder(path.parent)  # or a crash of the machine may forget that there is a file at all
 
 
 def _check_pages(path: Path, connection: sqlite3.Connection) -> None:

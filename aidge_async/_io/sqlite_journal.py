@@ -5,7 +5,6 @@ What may follow what is told by `_core/lifecycle.py` alone; a thread does the wo
 disk. Rows are `sqlite_rows.py`'s, the file is `schema.py`'s, who lives is `owners.py`'s.
 """
 
-import json
 import logging
 import sqlite3
 import time
@@ -18,10 +17,14 @@ import anyio
 import anyio.to_thread
 import attrs
 
-from aidge_async._core.lifecycle import Entry, State, Verdict, judge, keys_aside, may_decide, may_follow
+from aidge_async._core.lifecycle import SOURCE_NEEDED, Entry, State, Verdict, judge, keys_aside, may_decide, may_follow
+from aidge_async._core.source import Source
 from aidge_async._io import schema, sqlite_rows
 from aidge_async._io.journal import over_budget, refusal, tell_aside
+from aidge_async._io.journal_view import JournalView
+from aidge_async._io.opening import open_as
 from aidge_async._io.owners import Owner
+from aidge_async._io.spool import Spool
 from aidge_async._io.sqlite_writer import SqliteWriter, Work
 from aidge_async.errors import AidgeError, JournalError
 
@@ -54,6 +57,8 @@ class SqliteJournal:
         self._holder = holder
         self._writer: SqliteWriter | None = None
         self._owner: Owner | None = None
+        self._spool = Spool(self._path)
+        self.view = JournalView(self._do)
         self._adopted: deque[Entry] = deque()  # filled by the thread
 
     def __repr__(self) -> str:
@@ -76,8 +81,10 @@ class SqliteJournal:
         if self._writer is not None:
             raise JournalError(f"the journal '{self._path}' is open already; give each client one of its own")
         with anyio.CancelScope(shield=True):  # or what was opened could not be closed
-            self._path, connection, self._owner = await anyio.to_thread.run_sync(_opened, self._path, self._holder)
+            self._path, connection, self._owner = await anyio.to_thread.run_sync(open_as, self._path, self._holder)
         self._writer = SqliteWriter(connection)
+        self._spool = Spool(self._path)
+        await self._do(self._sweep, writes=False)
 
     async def aclose(self) -> None:
         """Write what is waiting, close the file, and leave what is open to others."""
@@ -101,9 +108,33 @@ class SqliteJournal:
 
     async def record(self, entry: Entry, *, budget: int | None = None) -> None:
         """Record a submission's new state; see `ports.Journal`."""
-        aside = await self._do(lambda connection: self._record(connection, entry, budget))
+        aside, source = await self._do(lambda connection: self._record(connection, entry, budget))
         if aside is not None:
             tell_aside(entry, aside)
+        if source is not None:  # only now that the record is on disk
+            await self._do(lambda connection: self._release(connection, source))
+
+    async def plan(self, entry: Entry, content: bytes | str) -> None:
+        """Record a planned entry, and keep what its image is; see `ports.DurableJournal`."""
+        source = Source.read(entry.source or "")
+        if not source.is_spooled:
+            return await self.record(entry)
+        await anyio.to_thread.run_sync(self._spool.put, source.sha256, content)
+        await self.record(entry)
+        # An entry with the same image may have ended in between.
+        return await anyio.to_thread.run_sync(self._spool.put, source.sha256, content)
+
+    async def peek(self, key: str) -> Entry | None:
+        """Return what is recorded under *key*, without waiting for who is sending it."""
+        return await self.view.find(key)
+
+    async def image(self, source: Source) -> Path | str:
+        """Return the image of a planned request; see `ports.DurableJournal`."""
+        if source.path is not None:
+            return Path(source.path)
+        if source.is_link:
+            return await anyio.to_thread.run_sync(self._spool.text, source.sha256)
+        return self._spool.place(source.sha256)
 
     async def settle(self, token: str, state: State, reason: str | None = None) -> None:
         """Record that a task ended; see `ports.Journal`."""
@@ -168,6 +199,8 @@ class SqliteJournal:
                 )
             after = attrs.evolve(before, state=state, at=at, reason="decided by a person", token=token, task_id=task_id)
             sqlite_rows.write(connection, before.state, after, owner=self._name)
+            if before.source is not None and state not in SOURCE_NEEDED:
+                self._release(connection, before.source)
             return after
 
         return await self._do(work)
@@ -187,13 +220,11 @@ class SqliteJournal:
 
     async def remember(self, name: str, value: object) -> None:
         """Keep *value*, which JSON can write, under *name* beyond this process."""
-        text = json.dumps(value)
-        await self._do(lambda connection: sqlite_rows.remember(connection, name, text))
+        await self.view.remember(name, value)
 
     async def recall(self, name: str) -> object:
         """Return what was kept under *name*; `None`: nothing."""
-        text = await self._do(lambda connection: sqlite_rows.recall(connection, name), writes=False)
-        return None if text is None else json.loads(text)
+        return await self.view.recall(name)
 
     @property
     def _name(self) -> str:
@@ -219,8 +250,10 @@ class SqliteJournal:
         entry, owner = found
         return entry, entry.state is State.SENDING and owner != self._name
 
-    def _record(self, connection: sqlite3.Connection, entry: Entry, budget: int | None) -> Entry | None:
-        """Write what the table allows, and return the entry that had to be made for a task id aside."""
+    def _record(
+        self, connection: sqlite3.Connection, entry: Entry, budget: int | None
+    ) -> tuple[Entry | None, str | None]:
+        """Write what the table allows; return the entry made for a task id aside, and the source that may be let go."""
         before = sqlite_rows.standing(connection, entry.key)
         verdict = judge(before, entry, theirs=before is not None and before.owner != self._name)
         error: AidgeError | None = refusal(verdict, before, entry)
@@ -230,7 +263,19 @@ class SqliteJournal:
             raise error
         if verdict is Verdict.WRITE:
             sqlite_rows.write(connection, None if before is None else before.state, entry, owner=self._name)
-        return self._record_aside(connection, entry) if verdict is Verdict.ASIDE else None
+        aside = self._record_aside(connection, entry) if verdict is Verdict.ASIDE else None
+        ended = before is not None and verdict is Verdict.WRITE and entry.state not in SOURCE_NEEDED
+        return aside, before.source if ended and before is not None else None
+
+    def _release(self, connection: sqlite3.Connection, source: str) -> None:
+        """Let the spool forget an image that no entry needs; in a commit, so that nobody plans with it meanwhile."""
+        found = Source.read(source)
+        if found.is_spooled and not sqlite_rows.needs(connection, source):
+            self._spool.drop(found.sha256)
+
+    def _sweep(self, connection: sqlite3.Connection) -> None:
+        needed = {Source.read(source).sha256 for source in sqlite_rows.sources(connection)}
+        self._spool.sweep(needed)
 
     def _record_aside(self, connection: sqlite3.Connection, entry: Entry) -> Entry | None:
         for key in keys_aside(entry):
@@ -247,42 +292,15 @@ class SqliteJournal:
         """Take over from the dead, and return whether there were any."""
         if not await self._do(self._are_any_dead, writes=False):
             return False
-        await self._do(self._take_over)
+        at = self._wall_clock()
+        await self._do(lambda connection: self._take_over(connection, at))
         return True
 
     def _are_any_dead(self, connection: sqlite3.Connection) -> bool:
         return self._owner is not None and not all(map(self._owner.lives, sqlite_rows.owners(connection)))
 
-    def _take_over(self, connection: sqlite3.Connection) -> None:
+    def _take_over(self, connection: sqlite3.Connection, at: float) -> None:
         assert self._owner is not None, "it is open"
         with self._owner.dead(sqlite_rows.owners(connection)) as dead:
             for name in dead:
-                self._adopted += sqlite_rows.adopt(
-                    connection, name, owner=self._name, at=self._wall_clock(), reason=_DIED
-                )
-
-
-def _opened(path: Path, holder: str | None) -> tuple[Path, sqlite3.Connection, Owner]:
-    path = schema.resolved(path)
-    connection = schema.open_journal_file(path)
-    try:
-        _check_holder(path, connection, holder)
-        owner = Owner(path)
-        owner.sweep()
-    except (sqlite3.Error, OSError) as exc:
-        connection.close()
-        raise schema.trouble(path, exc) from exc
-    except JournalError:
-        connection.close()
-        raise
-    return path, connection, owner
-
-
-def _check_holder(path: Path, connection: sqlite3.Connection, holder: str | None) -> None:
-    """Raise where the journal is another account's: its keys name tasks, and its budget pictures, that are not ours."""
-    found = holder if holder is None else sqlite_rows.claim(connection, holder)
-    if found != holder:
-        raise JournalError(
-            f"the journal '{path}' holds what the account {found} bought, and this is the account {holder}; name "
-            "another file: each account and region has one of its own"
-        )
+                self._adopted += sqlite_rows.adopt(connection, name, owner=self._name, at=at, reason=_DIED)

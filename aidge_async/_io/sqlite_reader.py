@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from aidge_async._core.lifecycle import Entry, State
+from aidge_async._core.lifecycle import Entry, State, Transition
 from aidge_async._io import schema, sqlite_rows
-from aidge_async._io.sqlite_rows import Transition
 from aidge_async.errors import JournalError
 
 _PAGE: Final = 1000  # entries read at a time, so that a long reader does not keep SQLite from tidying up
@@ -104,5 +103,6 @@ def _reader(path: Path, mode: str, *, stale: bool) -> JournalReader:
         stack.callback(connection.close)
         if not schema.check_tables(path, connection):
             raise JournalError(f"the journal '{path}' is empty; nothing was ever recorded in it")
+        sqlite_rows.fill_in(connection)
         stack.pop_all()
     return JournalReader(path, connection, stale=stale)

@@ -11,8 +11,7 @@ from typing import Any
 
 import attrs
 
-from aidge_async._core.lifecycle import Entry, State
-from aidge_async._io.sqlite_rows import Transition
+from aidge_async._core.lifecycle import Entry, State, Transition
 from aidge_async.cli.output import one_line
 
 
@@ -47,9 +46,15 @@ def as_text(entry: Entry, history: Sequence[Transition]) -> Iterator[str]:
         if value not in (None, ""):
             yield f"{name:<12} {one_line(str(value))}"
     for change in history:
-        before = "" if change.before is None else f"{word(change.before)} -> "
-        why = f"  ({one_line(change.reason)})" if change.reason else ""
-        yield f"{'history' if change is history[0] else '':<12} {_moment(change.at)}  {before}{word(change.after)}{why}"
+        yield f"{'history' if change is history[0] else '':<12} {_moment(change.at)}  {_step(change)}"
+
+
+def _step(change: Transition) -> str:
+    if change.before is change.after:
+        return one_line(change.reason or "noted")
+    before = "" if change.before is None else f"{word(change.before)} -> "
+    why = f"  ({one_line(change.reason)})" if change.reason else ""
+    return f"{before}{word(change.after)}{why}"
 
 
 def as_json(entry: Entry, history: Sequence[Transition] | None = None) -> str:

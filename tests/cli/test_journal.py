@@ -100,7 +100,7 @@ def test_list_as_json_has_stable_keys(journal: Path, monkeypatch: pytest.MonkeyP
     assert [(line["key"], line["state"]) for line in lines] == [("sku/1", "in_doubt"), ("sku/2", "succeeded")]
     assert set(lines[0]) == {
         "key", "keyed", "operation", "fingerprint", "state", "at", "token", "reason", "task_id", "pictures", "folder",
-        "paths", "saved_at",
+        "paths", "saved_at", "request", "source",
     }  # fmt: skip
 
 
@@ -110,11 +110,12 @@ def test_show_tells_all_of_one_key(journal: Path) -> None:
     (line,) = typed("journal", "show", "sku/2", "--journal", journal, "--json").lines
     assert f"token        {line['token']}\n" in said.out
     assert f"             {line['paths'][1]}\n" in said.out
-    assert [change["after"] for change in line["transitions"]] == ["sending", "accepted", "succeeded"]
-    assert [row.split("Z  ")[1] for row in said.out.splitlines()[-3:]] == [
+    assert [change["after"] for change in line["transitions"]] == ["sending", "accepted", "succeeded", "succeeded"]
+    assert [row.split("Z  ")[1] for row in said.out.splitlines()[-4:]] == [
         "sending",
         "sending -> accepted",
         "accepted -> succeeded",
+        "saved",
     ]
 
 

@@ -7,9 +7,8 @@ from typing import Any
 import attrs
 
 from aidge_async._core import codec, gateway
-from aidge_async._core.lifecycle import Entry, State, fingerprint
+from aidge_async._core.lifecycle import Entry, State, Transition, fingerprint
 from aidge_async._io.sqlite_reader import read_journal
-from aidge_async._io.sqlite_rows import Transition
 from aidge_async.operations import operation_of
 from aidge_async.sandbox.server import RunningSandbox
 from aidge_async.sandbox.submission import DOCUMENTED, Submission

@@ -1,7 +1,7 @@
 """What dead processes left behind is followed and saved, in virtual time; nothing of it is sent again."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import anyio.abc
@@ -18,6 +18,20 @@ from aidge_async.testing.clock import EPOCH
 from tests.engine.durable import InheritedJournal
 from tests.support import KEY_NAME, Answer, ScriptedGateway, events_of, failed, finished, refused, running
 
+if TYPE_CHECKING:  # loads SQLite, which these tests do without
+    from aidge_async._on_disk import OnDisk
+
+
+class Left:
+    """Stand in for what a client has on disk, as far as draining and closing it goes."""
+
+    def __init__(self, recovery: Recovery) -> None:
+        self.leave = recovery.leave
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
 HAVE_A_TASK = {State.ACCEPTED, State.SUCCEEDED}
 
 
@@ -30,12 +44,14 @@ class Heir:
     group: anyio.abc.TaskGroup
     seen: list[Event] = attrs.field(factory=list)
     saved: list[tuple[str, Path]] = attrs.field(factory=list)
+    planned: list[str] = attrs.field(factory=list)
     broken: Exception | None = None
 
     @classmethod
     def of(cls, aidge: AidgeClient) -> "Heir":
         """Return one whose journal is empty yet."""
         parts, journal = aidge._open(), InheritedJournal()
+        planned: list[str] = []
 
         async def save(key: str, result: Any, folder: Path) -> None:
             assert result.task_id.startswith("task-")
@@ -44,10 +60,16 @@ class Heir:
             heir.saved.append((key, folder))
 
         recovery = Recovery(
-            journal, parts._group, poller_of=parts._resumed, save=save, news=parts.news, busy=parts._busy
+            journal,
+            parts._group,
+            poller_of=parts._resumed,
+            save=save,
+            news=parts.news,
+            busy=parts._busy,
+            plan=planned.append,
         )
-        heir = cls(recovery, journal, parts._group)
-        parts._recovery = recovery
+        heir = cls(recovery, journal, parts._group, planned=planned)
+        parts._on_disk = cast("OnDisk", Left(recovery))
         parts.news._observers = [heir.seen.append]
         return heir
 

@@ -143,7 +143,10 @@ async def test_each_older_version_is_brought_to_this_one(tmp_path: Path, version
     """It has the tables and indexes of a new file then, and what it held is found."""
     old, new = tmp_path / "old", tmp_path / "new"
     connection = open_journal_file(old, MIGRATIONS[:version])
-    sqlite_rows.write(connection, None, entry(State.SENDING), owner="dead")
+    connection.execute(
+        "INSERT INTO entry (key, keyed, operation, fingerprint, state, at, pictures, paths, owner) "
+        "VALUES ('sku-1', 1, 'model-alternation', 'f', 'sending', 1.5, 2, '[]', 'dead')"
+    )
     connection.close()
     async with sqlite_journal(old) as journal:
         assert [found.state for found in await journal.adopt()] == [State.IN_DOUBT]
@@ -158,6 +161,24 @@ def schema_of(path: Path) -> list[tuple[str, str]]:
     found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
     return found
+
+
+def test_older_journal_is_read_as_it_is(tmp_path: Path) -> None:
+    """Who only looks at a journal of an earlier version brings it to no other, and sees all its entries."""
+    path = tmp_path / "journal"
+    connection = open_journal_file(path, MIGRATIONS[:1])
+    connection.execute(
+        "INSERT INTO entry (key, keyed, operation, fingerprint, state, at, pictures, paths, owner) "
+        "VALUES ('sku-1', 1, 'model-alternation', 'f', 'planned', 1.5, 2, '[]', 'nobody')"
+    )
+    connection.close()
+    with read_journal(path) as reader:
+        (entry,) = reader.entries()
+        assert (entry.key, entry.pictures, entry.request, entry.source) == ("sku-1", 2, None, None)
+        assert reader.entry("sku-1") == entry
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    connection.close()
 
 
 async def test_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
@@ -309,7 +330,7 @@ async def test_lock_file_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch
     def refuse(_: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("aidge_async._io.sqlite_journal.Owner", refuse)
+    monkeypatch.setattr("aidge_async._io.opening.Owner", refuse)
     await refused(tmp_path / "journal", r"cannot be used \(No space left on device\)")
 
 
