@@ -17,6 +17,7 @@ from rich.text import Text
 from aidge_async import BatchStatistics, events
 from aidge_async.cli.drawing import Drawing
 from aidge_async.cli.output import complain
+from aidge_async.cli.unrecorded import Unrecorded
 
 # The gravest first: what does not fit into a line is cut off at its end.
 _WORDS: Final = {
@@ -40,6 +41,7 @@ class BatchDisplay:
 
     def __init__(self, *, shown: bool | None = None) -> None:
         self._unknown_words: set[str] = set()
+        self._unrecorded = Unrecorded(self.notice)
         self._news = ""
         self._checked: int | None = 0
         self.counts: Counter[str] = Counter()
@@ -106,6 +108,10 @@ class BatchDisplay:
             case events.ClockCorrected(offset=offset):
                 way = "behind" if offset > 0 else "ahead"
                 self.notice(f"this machine's clock is {abs(offset):.0f} s {way}; corrected")
+            case events.RecordFailed():
+                self._unrecorded.failed(event)
+            case events.AcceptanceUnrecorded():
+                self._unrecorded.accepted(event)
             case _:
                 return
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from aidge_async import events
 from aidge_async.cli.drawing import Drawing
+from aidge_async.cli.unrecorded import Unrecorded
 
 _MOST_ROWS: Final = 10  # images with a row of their own; more would push the bar off a small terminal
 _LABEL_CHARACTERS: Final = 24
@@ -32,6 +33,7 @@ class Progress:
 
     def __init__(self, labels: Mapping[str, str], *, warn: Callable[[str], None], shown: bool | None = None) -> None:
         self._warn = warn
+        self._unrecorded = Unrecorded(warn)
         self._keys: dict[str, str] = {}  # by task id; a task that was accepted before is the only row, of key ""
         self._unknown_words: set[str] = set()
         console = Console(stderr=True)
@@ -107,6 +109,10 @@ class Progress:
                 self._state(self._keys.get(task_id, ""), f"no answer, asking again in {_seconds(wait)}")
             case events.TaskSettled(task_id=task_id, succeeded=True):
                 self._state(self._keys.get(task_id, ""), "fetching")
+            case events.RecordFailed():
+                self._unrecorded.failed(event)
+            case events.AcceptanceUnrecorded():
+                self._unrecorded.accepted(event)
             case _:
                 return
 

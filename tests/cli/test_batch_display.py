@@ -14,6 +14,7 @@ from aidge_async.cli.batch_display import BatchDisplay, lasting
 from aidge_async.cli.errands import Wishes
 from aidge_async.cli.exits import Exit
 from aidge_async.cli.jobs import Board
+from aidge_async.cli.progress import Progress
 from aidge_async.cli.purchases import Purchases
 from aidge_async.testing import virtual_backend
 
@@ -87,6 +88,50 @@ def test_display_warns_once(capsys: pytest.CaptureFixture[str]) -> None:
     word, clock = capsys.readouterr().err.splitlines()
     assert "the gateway calls a task 'PONDERING', which is taken for running" in word
     assert "this machine's clock is 7 s behind; corrected" in clock
+
+
+UNRECORDED: list[events.RecordFailed | events.AcceptanceUnrecorded] = [
+    events.RecordFailed(task_id="t", reason="the disk is full"),
+    events.RecordFailed(task_id="t", reason="the disk is full"),
+    events.RecordFailed(task_id="", reason="in_doubt of 'a': the disk is full"),
+    events.AcceptanceUnrecorded(key="a", task_id="u", token="aidge1.made-up", reason="the disk is full"),
+]
+TOLD = [
+    "task t: the disk is full",
+    "in_doubt of 'a': the disk is full",
+    "task u (a) is paid and not in the journal; keep its token: aidge1.made-up",
+]
+
+
+def test_display_tells_what_could_not_be_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line each on stderr, the same only once; a paid task comes with its token."""
+    display = BatchDisplay(shown=False)
+    for event in UNRECORDED:
+        display(event)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert [line.removeprefix("aidge-async: ") for line in said.err.splitlines()] == TOLD
+
+
+def test_display_does_not_flood_but_tells_every_token(capsys: pytest.CaptureFixture[str]) -> None:
+    """After ten lines the others are only said to exist, but what is paid and not recorded is always told."""
+    display = BatchDisplay(shown=False)
+    for number in range(1000):
+        display(events.RecordFailed(task_id=f"{number}", reason="the disk is full"))
+    display(UNRECORDED[-1])
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 12
+    assert "is not told one by one" in lines[10]
+    assert "aidge1.made-up" in lines[11]
+
+
+def test_progress_of_few_images_tells_it_too() -> None:
+    """`run` and `task` show the same lines as `batch`."""
+    warned: list[str] = []
+    with Progress({"a": "look.jpg"}, warn=warned.append, shown=False) as progress:
+        for event in UNRECORDED:
+            progress(event)
+    assert warned == TOLD
 
 
 @pytest.mark.parametrize(
