@@ -16,8 +16,8 @@ _PATIENCE = 60.0  # seconds in which a child must end where nobody kills it
 class Child:
     """One that was started."""
 
-    def __init__(self, sandbox: RunningSandbox, folder: Path, items: int) -> None:
-        command = [sys.executable, "-m", "tests.crash.child", json.dumps(sandbox.announcement())]
+    def __init__(self, sandbox: RunningSandbox, folder: Path, items: int, module: str) -> None:
+        command = [sys.executable, "-m", module, json.dumps(sandbox.announcement())]
         self._process = subprocess.Popen(
             [*command, str(folder), str(items)], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
@@ -40,16 +40,17 @@ class Child:
         outcomes: dict[str, int] = json.loads(said.splitlines()[-1])
         return outcomes
 
-    def kill(self) -> None:
-        """End it with SIGKILL, wherever it stands."""
+    def kill(self) -> list[str]:
+        """End it with SIGKILL, wherever it stands, and return what it had said since it began."""
         self._process.kill()
-        self._process.communicate(timeout=_PATIENCE)
+        said, _ = self._process.communicate(timeout=_PATIENCE)
+        return said.splitlines()
 
 
 @contextlib.contextmanager
-def child(sandbox: RunningSandbox, folder: Path, items: int) -> Iterator[Child]:
+def child(sandbox: RunningSandbox, folder: Path, items: int, module: str = "tests.crash.child") -> Iterator[Child]:
     """Run one, and end it at the latest with the block."""
-    running = Child(sandbox, folder, items)
+    running = Child(sandbox, folder, items, module)
     try:
         yield running
     finally:
