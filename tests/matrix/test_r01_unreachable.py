@@ -111,7 +111,8 @@ async def bought_while_ailing(ground: Ground, heal: Heal, items: int) -> Seen:
     """Buy so many at once while the fault is there; it heals by and by."""
     seen: list[Event] = []
     completed: list[str] = []
-    client = client_behind(ground.proxy, ground.sandbox, observers=[seen.append], **ground.options)
+    ground.options["observers"] = [seen.append]
+    client = client_behind(ground.proxy, ground.sandbox, **ground.options)
     async with client as aidge, anyio.create_task_group() as group:
 
         async def buy() -> None:
