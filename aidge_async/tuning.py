@@ -84,7 +84,7 @@ class Deadlines:
         unreachable: How long a submit is tried again while nothing at all can be sent, before `NotSentError`;
             `None`: until the caller's deadline.
         shield: How long a submit that is on its way is waited for after its caller was cancelled.
-        download: For one picture.
+        download: For one picture, a second link included where its first one fails.
     """
 
     connect: float = attrs.field(default=10.0, validator=_positive)

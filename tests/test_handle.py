@@ -13,7 +13,7 @@ from aidge_async import (
 )
 from aidge_async.sandbox.settings import SandboxSettings
 from aidge_async.testing.clock import virtual_backend
-from tests.support import URL_REQUEST, queries_of, virtual_sandbox
+from tests.support import URL_REQUEST, ScriptedGateway, queries_of, virtual_sandbox
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -97,3 +97,14 @@ async def test_last_query_may_bring_the_result() -> None:
     _, client = virtual_sandbox(SandboxSettings(duration=15, spread=0), polling=Polling.every(50))
     async with client as aidge:
         assert len(await aidge.run(URL_REQUEST, deadline=20)) == 2
+
+
+async def test_last_query_that_gets_no_answer_leaves_a_quarter_of_a_second() -> None:
+    """Whoever named a deadline has heard within a second of it, though the gateway says nothing."""
+    gateway = ScriptedGateway(queries=[60.0])
+    async with gateway.client(polling=Polling.every(50)) as aidge:
+        handle = await aidge.submit(URL_REQUEST)
+        began = anyio.current_time()
+        with pytest.raises(DeadlineError):
+            await handle.result(deadline=20)
+        assert anyio.current_time() - began <= 20.75 + 1e-6

@@ -30,7 +30,7 @@ from aidge_async.errors import DeadlineError, JournalError, TaskFailedError
 from aidge_async.ports import Journal
 from aidge_async.tuning import Deadlines
 
-_LAST_QUERY: Final = 1.0  # seconds: a deadline may be kept late by no more
+_LAST_QUERY: Final = 0.75  # seconds: who named a deadline must have heard within one of it
 _UNREADABLE_SIGHTINGS: Final = 3  # a result that cannot be read so often will not be read the next time
 
 
@@ -182,7 +182,7 @@ class Poller(Generic[ResultT_co]):
         return wait
 
     async def ask_once_more(self) -> None:
-        """Ask for the last time before a deadline is called missed, for a second at most."""
+        """Ask for the last time before a deadline is called missed, within the second."""
         with anyio.move_on_after(_LAST_QUERY):
             await self.poll()
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import anyio
 import anyio.to_thread
 
 from aidge_async._core.image import format_of
@@ -73,23 +74,25 @@ class Downloader:
         stem = f"{safe_name(result.name) or 'aidge'}-{safe_name(result.task_id)[:8] or 'task'}"
         images, fresh = result.images, False
         paths: list[Path] = []
+        until = anyio.current_time() + self._fetcher.longest
         while len(paths) < len(result.images):
             number = len(paths)
-            path = await self._save_one(images[number], folder, f"{stem}-{number + 1}")
+            path = await self._save_one(images[number], folder, f"{stem}-{number + 1}", until)
             if isinstance(path, DownloadError):
-                if fresh:
+                if fresh or anyio.current_time() >= until:  # a fresh link is for the same picture, and no faster
                     raise path
-                images, fresh = await _refreshed(result, refresh, path), True
+                images, fresh = await _refreshed(result, refresh, path, until), True
                 continue
             self._tell(PictureSaved(task_id=result.task_id, path=str(path), size_bytes=path.stat().st_size))
             paths.append(path)
+            until = anyio.current_time() + self._fetcher.longest
         return paths
 
-    async def _save_one(self, image: GeneratedImage, folder: Path, stem: str) -> Path | DownloadError:
+    async def _save_one(self, image: GeneratedImage, folder: Path, stem: str, until: float) -> Path | DownloadError:
         """Save one picture; return why its link failed where it did, and raise what a fresh link would not mend."""
         with _temporary(folder) as (file, temporary):
             try:
-                failed = await self._fetcher.fetch(image, file)
+                failed = await self._fetcher.fetch(image, file, until)
             except OSError as exc:
                 raise DownloadError(
                     f"a picture cannot be written ({exc.strerror}); make room and save the result again"
@@ -100,12 +103,13 @@ class Downloader:
 
 
 async def _refreshed(
-    result: GeneratedImages, refresh: Callable[[], Awaitable[GeneratedImages]], failed: DownloadError
+    result: GeneratedImages, refresh: Callable[[], Awaitable[GeneratedImages]], failed: DownloadError, until: float
 ) -> tuple[GeneratedImage, ...]:
     """Return the pictures with fresh links; where they cannot be had, what is told is why the link failed."""
     try:
-        images = (await refresh()).images
-    except AidgeError:
+        with anyio.fail_after(until - anyio.current_time()):
+            images = (await refresh()).images
+    except (AidgeError, TimeoutError):
         raise failed from None
     if len(images) < len(result.images):
         raise failed

@@ -79,22 +79,32 @@ class Fetcher:
         self._ssl_context = ssl_context
         self._client: httpx.AsyncClient | None = None
 
-    async def fetch(self, image: GeneratedImage, file: BinaryIO) -> DownloadError | None:
+    @property
+    def longest(self) -> float:
+        """Return the seconds that one picture may take."""
+        return self._deadlines.download
+
+    async def fetch(self, image: GeneratedImage, file: BinaryIO, until: float) -> DownloadError | None:
         """
         Write the picture into *file*; return why its link failed, or `None`.
+
+        Args:
+            image: What to fetch.
+            file: Where to.
+            until: Moment on the event loop's clock at which to give up.
 
         Raises:
             OSError: The file cannot be written.
         """
         try:
-            with anyio.fail_after(self._deadlines.download):
+            with anyio.fail_after(until - anyio.current_time()):
                 async with self._opened(image.url) as response:
                     await _copy(response, file, masked_link(image.url))
             return _no_picture(file, masked_link(image.url))
         except DownloadError as exc:
             return _bare(exc)
         except TimeoutError:
-            within = f"{self._deadlines.download:g} s"
+            within = f"{self.longest:g} s"
             return DownloadError(f"{masked_link(image.url)!r} took longer than {within}; save the result again")
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:  # urllib's, for a malformed redirect
             reason = f"{type(exc).__name__}: {exc}".rstrip(": ")

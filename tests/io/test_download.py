@@ -161,6 +161,27 @@ async def test_slow_picture_is_given_up(tmp_path: Path) -> None:
         assert files(tmp_path) == {}
 
 
+async def test_fresh_link_has_no_deadline_of_its_own(tmp_path: Path) -> None:
+    """What was slow is not fetched again, and a gateway that gives no fresh link in time is not waited for."""
+    asked = []
+
+    async def refresh() -> GeneratedImages:
+        asked.append(anyio.current_time())
+        await anyio.sleep(60)
+        raise AssertionError
+
+    with raw_server(_silent) as server, raw_server(lambda connection: connection.close()) as broken:
+        async with downloader(deadlines=Deadlines(download=0.2)) as opened:
+            began = anyio.current_time()
+            with pytest.raises(DownloadError, match=r"took longer than 0\.2 s"):
+                await opened.save(result(f"{server.url}/a"), tmp_path, refresh)
+            assert asked == []
+            with pytest.raises(DownloadError, match="was not fetched"):
+                await opened.save(result(f"{broken.url}/a"), tmp_path, refresh)
+            assert len(asked) == 1
+            assert anyio.current_time() - began < 2 * 0.2 + 1
+
+
 def _silent(connection: socket.socket) -> None:
     while connection.recv(65536):
         pass
