@@ -6,6 +6,7 @@ AIDGE_KILLS says how often (30); each seed is good for ten. With lost answers it
 
 import os
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +54,19 @@ def batch_with_kills(
     return books, killed
 
 
-def story(folder: Path, seed: int, faults: list[dict[str, Any]]) -> None:
-    """Kill ten times, over as many batches as that takes."""
+def story(folder: Path, seed: int, faults: list[dict[str, Any]]) -> Counter[str]:
+    """Kill ten times, over as many batches as that takes; return what there was of batches, sales and doubts."""
     chance, left, number = random.Random(seed), KILLS_A_SEED, 0
+    seen: Counter[str] = Counter()
     while left:
         books, killed = batch_with_kills(folder / f"{number}", chance, left, faults)
         died = [entry.at for entry in books.in_doubt.values() if "process" in (entry.reason or "")]
         assert len(died) <= killed * IN_FLIGHT  # no more than were on their way
         sold = sum(key in books.sold for key in books.in_doubt)
         print(f"{killed} kills; in doubt {len(books.in_doubt)}, {sold} of them sold; {books.arrived} submits arrived")  # noqa: T201  for -s
+        seen.update(batches=1, kills=killed, sold=len(books.sold), in_doubt=len(books.in_doubt), in_doubt_and_sold=sold)
         left, number = left - killed, number + 1
+    return seen
 
 
 @pytest.mark.parametrize("seed", SEEDS)
