@@ -125,6 +125,7 @@ class Patience:
         return retry.backoff(self._failures - 1, self._jitter()) if ruling.wait is None else ruling.wait
 
     def restore(self) -> None:
-        """Forget the failures: an answer came."""
+        """Forget the failures, and what was seen of a verdict: an answer came that says otherwise."""
         self._failures = 0
+        self._sightings.clear()
         self._clock_corrected = False

@@ -107,6 +107,14 @@ async def test_801_that_passes_is_no_failure() -> None:
         assert len(await aidge.run(URL_REQUEST)) == 1
 
 
+async def test_verdict_is_forgotten_when_the_task_is_seen_running() -> None:
+    """A task that runs on between two verdicts did not fail: only what is seen in a row is believed."""
+    doubtful = [business("1001", "content control failed"), running("task-1")] * 5
+    gateway = ScriptedGateway(queries=[*doubtful, finished("task-1")])
+    async with gateway.client() as aidge:
+        assert len(await aidge.run(URL_REQUEST)) == 1
+
+
 async def test_refused_query_says_that_the_task_is_paid() -> None:
     """Lost credentials stop the wait, not the task; a later wait may go on."""
     gateway = ScriptedGateway(queries=[refused("InvalidAppKey"), finished("task-1")])
