@@ -1,0 +1,1 @@
+"""The client in virtual time, hours of it in seconds, with faults drawn from a seed."""
