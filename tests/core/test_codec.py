@@ -155,6 +155,7 @@ def test_query_of_an_api_that_wants_get_goes_into_the_query_string() -> None:
     )
     call = codec.write_query(operation, "t-1", trial=False)
     assert (call.kind, call.method, call.path, call.query) == ("query", "GET", "/other", {"task_id": "t-1"})
+    assert codec.write_query(operation, "t-1", trial=True).trial
     assert call.content is None
 
 

@@ -150,6 +150,16 @@ def test_success_false_beside_a_failed_task_and_no_code_is_the_failed_task() -> 
     assert read_query(reply(body)) == TaskFailed(message="no person")
 
 
+@pytest.mark.parametrize("name", ["success", "Success"])
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(True, Unreadable), ("True", Unreadable), (1, Unreadable), (False, Declined), ("False", Declined)],
+)
+def test_success_is_read_in_every_spelling(name: str, value: object, kind: type[object]) -> None:
+    """As truth, as text, or as nothing that says no: only what says no is a refusal, where no task is named."""
+    assert isinstance(read_submit(reply({name: value, "data": {"other": 1}})), kind)
+
+
 @pytest.mark.parametrize(
     ("word", "code", "status"), [("failed", "500", 200), ("failed", None, 502), ("running", None, 200)]
 )

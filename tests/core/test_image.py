@@ -231,3 +231,12 @@ def test_damaged_pictures_raise_nothing_foreign(content: bytes, data: st.DataObj
         look_at(cut, "look")
     except RequestError as exc:
         assert str(exc).startswith("'look' ")  # noqa: PT017  as above
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 700), (600, 0)])
+def test_header_without_a_width_or_a_height_is_refused_as_unreadable(width: int, height: int) -> None:
+    """One side that is nothing is no picture, whatever the other says."""
+    content = bytearray(picture("PNG"))
+    content[16:24] = struct.pack(">II", width, height)
+    with pytest.raises(RequestError, match="no readable header"):
+        look_at(bytes(content), "look.png")

@@ -84,6 +84,18 @@ def test_fingerprint_tells_each_difference() -> None:
     assert all(len(text) == 64 for text in prints)
 
 
+@pytest.mark.parametrize(
+    ("image", "known"),
+    [
+        (b"image", "9f39f09b6768bdc621cbb69834ea0f9db01045d872a77693aec27dd57cded360"),
+        ("image", "7ba2083059433102a0b3808b6c38bf2630f4da4b0bf10445fc655b90004f739c"),
+    ],
+)
+def test_fingerprint_is_the_one_that_journals_hold(image: str | bytes, known: str) -> None:
+    """A later version that made another one would buy again what a journal says was bought."""
+    assert fingerprint("model-alternation", {"model": "universal_model_1", "count": 2}, image) == known
+
+
 def test_fingerprint_does_not_depend_on_the_order_of_values() -> None:
     """The same values are the same request, however they were written."""
     assert fingerprint("o", dict(reversed(VALUES.items())), b"i") == fingerprint("o", VALUES, b"i")

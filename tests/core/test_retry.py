@@ -289,3 +289,23 @@ def test_unprocessed_statuses_are_those_of_the_facts() -> None:
     """Redirects and the client errors that a proxy or router answers by itself; no 408 and no 5xx."""
     assert {408, 405, 425, 429, *range(500, 600)}.isdisjoint(gateway.UNPROCESSED_STATUS_CODES)
     assert not [status for status in gateway.UNPROCESSED_STATUS_CODES if httpx.codes.is_success(status)]
+
+
+@pytest.mark.parametrize("kind", ["submit", "query"])
+def test_date_to_wait_for_is_measured_by_our_clock_where_the_answer_has_none(kind: CallKind) -> None:
+    """A `Retry-After` with a date, and no `Date` beside it."""
+    fields = {"retry-after": "Tue, 14 Nov 2023 22:13:30 GMT"}
+    ruling = judge(kind, Declined(status_code=429, code=None, fields=fields), now=1_700_000_000.0)
+    assert (ruling.wait, ruling.error.retry_after) == (10.0, 10.0)
+
+
+def test_what_was_seen_stands_in_the_error() -> None:
+    """Why an answer cannot be read, and what a failed task's gateway says, with its request."""
+    unreadable = Unreadable(reason="it is no JSON", status_code=200, request_id="r-1")
+    for kind in ("submit", "query"):
+        error = judge(kind, unreadable, now=NOW).error
+        assert "(it is no JSON)" in str(error)
+    failed = judge("query", TaskFailed(message="no person", request_id="r-1"), now=NOW).error
+    assert (failed.message, failed.request_id) == ("no person", "r-1")
+    verdict = judge("query", Declined(status_code=200, code="1002", message="risk"), now=NOW).error
+    assert "code 1002, 'risk'" in str(verdict)
