@@ -64,6 +64,32 @@ def format_of(content: bytes) -> str | None:
     return None
 
 
+def is_whole(head: bytes, tail: bytes, size_bytes: int) -> bool:
+    """
+    Return whether a picture ends as its format says it must; of a format that says nothing, true.
+
+    What follows the end of a PNG, or fills a JPEG up with zeros, is passed over, as readers of pictures do.
+
+    Args:
+        head: Its first bytes, at least twelve.
+        tail: Its last bytes, at least sixteen.
+        size_bytes: Its weight.
+    """
+    match format_of(head):
+        case "JPEG":
+            return tail.rstrip(b"\0").endswith(b"\xff\xd9")  # EOI, ITU-T T.81 B.1.1.3
+        case "PNG":
+            return b"IEND\xae\x42\x60\x82" in tail  # the chunk with its checksum, which is always the same
+        case "GIF":
+            return tail.endswith(b";")
+        case "WEBP":
+            return size_bytes >= int.from_bytes(head[4:8], "little") + 8  # RIFF counts what follows its own eight
+        case "BMP":
+            return size_bytes >= int.from_bytes(head[2:6], "little")
+        case _:
+            return True
+
+
 def look_at(content: bytes, name: str) -> ImageFacts:
     """
     Return what is known of an image, or refuse it.

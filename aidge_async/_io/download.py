@@ -10,7 +10,7 @@ import os
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -93,13 +93,13 @@ class Downloader:
         with _temporary(folder) as (file, temporary):
             try:
                 failed = await self._fetcher.fetch(image, file, until)
+                if failed is not None:
+                    return failed
+                return await anyio.to_thread.run_sync(_place, file, temporary, folder, stem)
             except OSError as exc:
                 raise DownloadError(
                     f"a picture cannot be written ({exc.strerror}); make room and save the result again"
                 ) from exc
-            if failed is not None:
-                return failed
-            return await anyio.to_thread.run_sync(_place, file, temporary, folder, stem)
 
 
 async def _refreshed(
@@ -132,10 +132,12 @@ def _temporary(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
     except OSError as exc:
         raise DownloadError(f"the folder '{folder}' cannot be written to ({exc.strerror}); name another one") from exc
     try:
-        with file:
-            yield file, path
+        yield file, path
     finally:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # on a full disk closing tries to write once more what the error on its way is about
+            file.close()
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _place(file: BinaryIO, temporary: Path, folder: Path, stem: str) -> Path:
@@ -149,13 +151,20 @@ def _place(file: BinaryIO, temporary: Path, folder: Path, stem: str) -> Path:
         try:
             _claim(temporary, path)
         except FileExistsError:
-            if path.is_file() and path.read_bytes() == content:
+            if _holds(path, content):
                 return path
         except OSError as exc:
             raise DownloadError(f"'{path}' cannot be written ({exc.strerror}); name another folder") from exc
         else:
             return path
     raise DownloadError(f"'{path}' is something else already; name another folder")
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.is_file() and path.read_bytes() == content
+    except OSError:  # what may not be read is somebody else's
+        return False
 
 
 def _claim(temporary: Path, path: Path) -> None:

@@ -5,9 +5,10 @@ Names and folders are `download.py`'s matter. A result link is signed by the sto
 shown: httpx above sees it without its query, which is put back below, and no error leaves with the frames that held it.
 """
 
+import io
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -15,7 +16,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from aidge_async._core.image import format_of
+from aidge_async._core.image import format_of, is_whole
 from aidge_async._core.pictures import GeneratedImage, masked_link
 from aidge_async._io.addresses import check_link, pin
 from aidge_async.errors import DownloadError
@@ -25,6 +26,7 @@ MOST_PICTURE_BYTES: Final = 64 * 1024 * 1024  # a 2048 px PNG is about 12 MB
 _MOST_REDIRECTS: Final = 5
 _WRITE_BYTES: Final = 1024 * 1024  # one hop to a worker thread each
 _HEAD_BYTES: Final = 32  # enough to tell any format
+_TAIL_BYTES: Final = 64  # enough to tell its end
 _TARGET: Final = "aidge_async.target"
 _HEADERS: Final = {"accept": "image/*", "accept-encoding": "identity", "user-agent": "aidge-async"}
 EXTENSIONS: Final = {"JPEG": "jpg", "PNG": "png", "BMP": "bmp", "WEBP": "webp", "GIF": "gif", "TIFF": "tiff"}
@@ -100,7 +102,7 @@ class Fetcher:
             with anyio.fail_after(until - anyio.current_time()):
                 async with self._opened(image.url) as response:
                     await _copy(response, file, masked_link(image.url))
-            return _no_picture(file, masked_link(image.url))
+            return _no_picture(file, masked_link(image.url), is_counted=_is_counted(response))
         except DownloadError as exc:
             return _bare(exc)
         except TimeoutError:
@@ -161,22 +163,27 @@ async def _copy(response: httpx.Response, file: BinaryIO, shown: str) -> None:
             f"{shown!r} answers HTTP {response.status_code} ({why}); resume the token for a fresh link",
             status_code=response.status_code,
         )
-    size, pending = 0, bytearray()
+    pieces = response.aiter_raw()
     try:
-        async for piece in response.aiter_raw():
-            size += len(piece)
-            if size > MOST_PICTURE_BYTES:
-                await response.aclose()  # and read on: the generators below then end by themselves, innermost first
-                continue
-            pending += piece
-            if len(pending) >= _WRITE_BYTES:
-                await anyio.to_thread.run_sync(file.write, bytes(pending))
-                pending.clear()
-    except httpx.HTTPError:
-        if size <= MOST_PICTURE_BYTES:
-            raise
-    if size > MOST_PICTURE_BYTES:
-        raise DownloadError(f"{shown!r} is over {MOST_PICTURE_BYTES:,} bytes; it is not read on")
+        await _write(pieces, file, shown)
+    except BaseException:
+        with anyio.CancelScope(shield=True), suppress(httpx.HTTPError, httpx.StreamError):
+            await response.aclose()  # and read on: the generators below then end by themselves, innermost first
+            async for _ in pieces:
+                pass
+        raise
+
+
+async def _write(pieces: AsyncIterator[bytes], file: BinaryIO, shown: str) -> None:
+    size, pending = 0, bytearray()
+    async for piece in pieces:
+        size += len(piece)
+        if size > MOST_PICTURE_BYTES:
+            raise DownloadError(f"{shown!r} is over {MOST_PICTURE_BYTES:,} bytes; it is not read on")
+        pending += piece
+        if len(pending) >= _WRITE_BYTES:
+            await anyio.to_thread.run_sync(file.write, bytes(pending))
+            pending.clear()
     await anyio.to_thread.run_sync(_write_last, file, bytes(pending))
 
 
@@ -185,12 +192,22 @@ def _write_last(file: BinaryIO, content: bytes) -> None:
     file.flush()
 
 
-def _no_picture(file: BinaryIO, shown: str) -> DownloadError | None:
+def _is_counted(response: httpx.Response) -> bool:
+    """Return whether the answer says where it ends; else it ends with the connection, cut or not."""
+    return not response.headers.keys().isdisjoint({"content-length", "transfer-encoding"})
+
+
+def _no_picture(file: BinaryIO, shown: str, *, is_counted: bool) -> DownloadError | None:
     file.seek(0)
-    found = format_of(file.read(_HEAD_BYTES))
-    if found in EXTENSIONS:
+    head = file.read(_HEAD_BYTES)
+    found = format_of(head)
+    if found not in EXTENSIONS:
+        return DownloadError(f"{shown!r} is no picture ({found or 'unknown content'}); save the result again later")
+    size_bytes = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size_bytes - _TAIL_BYTES))
+    if is_counted or is_whole(head, file.read(), size_bytes):
         return None
-    return DownloadError(f"{shown!r} is no picture ({found or 'unknown content'}); save the result again later")
+    return DownloadError(f"{shown!r} was cut after {size_bytes:,} bytes; save the result again")
 
 
 def _bare(error: DownloadError) -> DownloadError:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from aidge_async._core import gateway
-from aidge_async._core.image import _SIGNATURES, ImageFacts, format_of, look_at, refuse_weight
+from aidge_async._core.image import _SIGNATURES, ImageFacts, format_of, is_whole, look_at, refuse_weight
 from aidge_async.errors import RequestError
 
 MIB4 = 4 * 1024 * 1024
@@ -195,6 +195,30 @@ def test_picture_cut_in_its_header_is_refused(kind: str, length: int) -> None:
 def test_formats_taken_are_those_of_the_reference_page() -> None:
     """JPG is JPEG."""
     assert list(gateway.IMAGE_FORMATS) == ACCEPTED
+
+
+ENDING = [*ACCEPTED, "GIF"]
+
+
+@pytest.mark.parametrize("kind", ENDING)
+@pytest.mark.parametrize("behind", [b"", bytes(3), b"\0"])
+def test_whole_picture_is_seen_by_its_end(kind: str, behind: bytes) -> None:
+    """As Pillow wrote it; with zeros behind it too, except a GIF, of which nobody has seen that."""
+    content = picture(kind) + (b"" if kind == "GIF" else behind)
+    assert is_whole(content[:32], content[-64:], len(content))
+
+
+@given(st.sampled_from([picture(kind) for kind in ENDING]), st.integers(0, 10_000))
+def test_cut_picture_is_seen_by_its_end(content: bytes, place: int) -> None:
+    """Wherever it was cut behind its first bytes."""
+    cut = content[: 16 + place % (len(content) - 17)]
+    assert not is_whole(cut[:32], cut[-64:], len(cut))
+
+
+def test_format_without_an_end_is_taken_as_it_is() -> None:
+    """A TIFF may end anywhere."""
+    content = picture("TIFF")
+    assert is_whole(content[:32], content[32:64], 64)
 
 
 signatures = st.sampled_from([signature for signature, _ in _SIGNATURES] + [b"RIFF\0\0\0\0WEBPVP8", b"\0\0\0\x18ftyp"])

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -103,6 +104,7 @@ REFUSALS = [
     ),
     (b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nff\r\n\x89PNG", r"was not fetched"),
     (b"garbage\r\nconnection: close\r\n\r\n", r"was not fetched \(RemoteProtocolError"),
+    (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + PICTURE[:50], r"was cut after 50 bytes; save the result again$"),
 ]
 
 
@@ -246,6 +248,34 @@ async def test_full_disk_says_to_make_room(storage: Storage, tmp_path: Path, mon
     ):
         await save(tmp_path, result(storage.link("/a.png")))
     assert files(tmp_path) == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
+@pytest.mark.parametrize("room", [10, 50_000, 1_200_000])
+async def test_disk_that_is_really_full_raises_nothing_foreign(storage: Storage, tmp_path: Path, room: int) -> None:
+    """The system call itself fails, and fails again when the file is closed."""
+    import resource  # not on every platform
+
+    storage.answers["/a.png"] = answer(content=PICTURE + bytes(2_000_000))
+    _, most = limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, most))
+    try:
+        with pytest.raises(DownloadError, match=r"cannot be written \(File too large\); make room and save"):
+            await save(tmp_path, result(storage.link("/a.png")))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert files(tmp_path) == {}
+
+
+async def test_file_in_the_way_that_cannot_be_read_is_another_one(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays, and the picture goes beside it."""
+    (tmp_path / "look-01234567-1.png").write_bytes(PICTURE)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", _raising(PermissionError(13, "Denied")))
+        (beside,) = await save(tmp_path, result(storage.link("/a.png")))
+    assert files(tmp_path) == {"look-01234567-1.png": PICTURE, beside: PICTURE}
 
 
 async def test_failed_link_is_asked_for_once_more(storage: Storage, tmp_path: Path) -> None:
