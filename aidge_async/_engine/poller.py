@@ -161,6 +161,9 @@ class Poller(Generic[ResultT_co]):
         if self._scope is not None:
             self._scope.cancel()
             self._scope = None
+        if self._course is not None:  # now: what is cancelled may still be ending when the next watcher comes
+            self._course.left()
+            self._course = None
 
     async def poll(self) -> float | None:
         """Ask once; return the seconds to wait after a fault that may pass, `None` otherwise."""
@@ -206,17 +209,12 @@ class Poller(Generic[ResultT_co]):
     async def _poll_until_settled(self) -> None:
         course = self._parts.schedule.follow((self._operation.name, self._workload))
         self._course = course
-        try:
-            while not self.settled and self.stopped_by is None:
-                await anyio.sleep(course.next_delay(self._age()))
+        while not self.settled and self.stopped_by is None:
+            await anyio.sleep(course.next_delay(self._age()))
+            wait = await self.poll()
+            while wait is not None:
+                await anyio.sleep(wait)
                 wait = await self.poll()
-                while wait is not None:
-                    await anyio.sleep(wait)
-                    wait = await self.poll()
-        finally:
-            if self._course is not None:
-                self._course = None
-                course.left()
 
     async def _ask(self) -> envelope.Running | Completed | Ruling:
         within = self._parts.deadlines.query + self._parts.deadlines.connect

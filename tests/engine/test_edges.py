@@ -4,6 +4,8 @@ from collections.abc import Hashable
 from typing import Any
 
 import anyio
+import attrs
+import httpx
 import pytest
 
 from aidge_async import CredentialsError, Polling, TaskRunning, TaskSucceeded
@@ -73,6 +75,31 @@ class BrokenPolling(Polling):
 
     def schedule(self) -> Schedule:
         return _BrokenSchedule(5)
+
+
+@attrs.define
+class SlowToCancel(ScriptedGateway):
+    """A gateway whose connections take a moment to be closed under a cancelled query."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, or be cancelled slowly."""
+        try:
+            return await super().handle_async_request(request)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.5)
+            raise
+
+
+async def test_watcher_that_comes_back_at_once_is_polled_for_as_any_other() -> None:
+    """Who stops watching under a query and begins again before that is over does not make it poll without a pause."""
+    gateway = SlowToCancel(queries=[2.0, running("task-1")])
+    async with gateway.client(polling=Polling.every(5)) as aidge:
+        handle = await aidge.submit(URL_REQUEST)
+        for within in (6, 60):
+            with anyio.move_on_after(within):
+                await handle
+    assert len(gateway.query_times) <= 15
 
 
 async def test_bug_in_polling_reaches_its_watchers_only() -> None:
