@@ -17,7 +17,7 @@ _COLUMNS: Final = tuple(field.name for field in attrs.fields(Entry))
 _LIST: Final = ", ".join(_COLUMNS)
 # Names and reasons may hold what Python cannot write as UTF-8 (a file's name that is none), so they come and go as
 # bytes; a cast leaves them text to whoever looks into the file.
-_RAW: Final = ("key", "reason", "folder")
+_RAW: Final = ("key", "reason", "folder", "task_id")
 _MARKS: Final = ", ".join("CAST(? AS TEXT)" if name in _RAW else "?" for name in _COLUMNS)
 _READ: Final = ", ".join(f"CAST({name} AS BLOB)" if name in _RAW else name for name in _COLUMNS)
 _SELECT: Final = f"SELECT {_READ} FROM entry"  # noqa: S608  column names only
@@ -272,7 +272,7 @@ def _row(entry: Entry) -> tuple[Any, ...]:
         entry.at,
         entry.token,
         _bytes(entry.reason),
-        entry.task_id,
+        _bytes(entry.task_id),
         entry.pictures,
         _bytes(entry.folder),
         json.dumps(entry.paths) if entry.paths else "[]",

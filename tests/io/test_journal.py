@@ -233,6 +233,15 @@ async def test_any_text_is_a_key(journal: Journal, key: str) -> None:
     assert await journal.find(f"{key}x") is None
 
 
+@pytest.mark.parametrize("task_id", ["\ud800", "a\0b", "' OR 1", "5" * 500])
+async def test_any_text_is_a_task_id(journal: Journal, task_id: str) -> None:
+    """It is the gateway's word, and the task is paid by then."""
+    await bring(journal, State.SUCCEEDED, task_id=task_id)
+    found = await journal.find("sku/1")
+    assert found is not None
+    assert found.task_id == task_id
+
+
 @pytest.mark.parametrize(
     ("said", "kept"),
     [
