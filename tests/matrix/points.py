@@ -6,12 +6,10 @@ back. So the sweep needs no guess at how long anything takes, and works over soc
 """
 
 from collections.abc import Awaitable, Callable, Generator
-from typing import Any, Final
+from typing import Any
 
 import anyio
 import attrs
-
-BACKENDS: Final = ("asyncio", "trio")
 
 
 @attrs.define

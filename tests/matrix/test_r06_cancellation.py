@@ -14,10 +14,12 @@ from aidge_async import AidgeClient, Deadlines, Limits, ModelAlternation, Pollin
 from aidge_async.batch import Batch
 from aidge_async.events import Event, TaskAccepted
 from aidge_async.sandbox import SandboxSettings
-from aidge_async.testing import InProcessSandbox, SocketSandbox, virtual_backend
+from aidge_async.testing import InProcessSandbox, SocketSandbox
 from tests.conftest import draw_photo
-from tests.matrix.points import BACKENDS, cancelled_at
+from tests.matrix.points import cancelled_at
 from tests.matrix.scoring import Score
+from tests.matrix.virtual import run_virtually
+from tests.matrix.wire import LOOPS
 from tests.support import URL_REQUEST, events_of
 from tests.test_cancel_sweep import STEPS, _cancelled_after
 
@@ -185,38 +187,38 @@ def test_R06_cancellation(score: Score, tmp_path: Path) -> None:
     photo.write_bytes(draw_photo())
     points: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    for backend in BACKENDS:
+    for loop in LOOPS:
         for name, work in [*IN_VIRTUAL_TIME.items(), *ON_SOCKETS.items()]:
-            folder = tmp_path / backend / name
-            found, here = _swept(backend, work, folder, photo, on_socket=name in ON_SOCKETS)
+            folder = tmp_path / loop / name
+            found, here = _swept(loop, work, folder, photo, on_socket=name in ON_SOCKETS)
             points[name] += found
             wrong += here
     for name, count in points.items():
         score(f"{name}: cancelled at each of its points, both loops", f"{count} points", "at least 2", count >= 2)
     score("orphans, lost ids or permits, half files", dict(wrong) or "0", "0", not wrong)
-    outcomes = {step for backend in BACKENDS for step in _stepped(backend, photo.read_bytes())}
+    outcomes = {step for loop in LOOPS for step in _stepped(loop, photo.read_bytes())}
     held = outcomes == {"nothing", "unclaimed", "held"}
     score(f"submit: cancelled after 0 to {STEPS} steps of the loop", ", ".join(sorted(outcomes)), "none lost", held)
 
 
-def _swept(backend: str, work: Work, folder: Path, photo: Path, *, on_socket: bool) -> tuple[int, Counter[str]]:
+def _swept(loop: str, work: Work, folder: Path, photo: Path, *, on_socket: bool) -> tuple[int, Counter[str]]:
     settings = SandboxSettings(duration=0 if on_socket else 3, spread=0)
     if on_socket:
         with SocketSandbox.run(settings) as running:
-            return anyio.run(sweep, work, running, folder, photo, backend=backend)
-    name, options = virtual_backend(backend)
+            return anyio.run(sweep, work, running, folder, photo, backend=loop)
 
     async def story() -> tuple[int, Counter[str]]:
         return await sweep(work, InProcessSandbox(settings), folder, photo)
 
-    return anyio.run(story, backend=name, backend_options=options)
+    found: tuple[int, Counter[str]] = run_virtually(story, loop)
+    return found
 
 
-def _stepped(backend: str, photo: bytes) -> set[str]:
+def _stepped(loop: str, photo: bytes) -> set[str]:
     """Cancel a submit after each number of the event loop's steps: points of the tasks that it starts, too."""
 
     async def story() -> set[str]:
         return {await _cancelled_after(steps, photo) for steps in range(STEPS)}
 
-    name, options = virtual_backend(backend)
-    return anyio.run(story, backend=name, backend_options=options)
+    found: set[str] = run_virtually(story, loop)
+    return found
