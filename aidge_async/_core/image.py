@@ -64,28 +64,24 @@ def format_of(content: bytes) -> str | None:
     return None
 
 
-def is_whole(head: bytes, tail: bytes, size_bytes: int) -> bool:
+def is_whole(content: bytes) -> bool:
     """
-    Return whether a picture ends as its format says it must; of a format that says nothing, true.
+    Return whether a picture comes to the end that its format has; of a format that has none, true.
 
-    What follows the end of a PNG, or fills a JPEG up with zeros, is passed over, as readers of pictures do.
-
-    Args:
-        head: Its first bytes, at least twelve.
-        tail: Its last bytes, at least sixteen.
-        size_bytes: Its weight.
+    What follows that end is passed over, as readers of pictures do: a picture that is paid must not be refused for it.
     """
-    match format_of(head):
+    match format_of(content):
         case "JPEG":
-            return tail.rstrip(b"\0").endswith(b"\xff\xd9")  # EOI, ITU-T T.81 B.1.1.3
+            # Compressed pixels hold neither marker (ITU-T T.81, B.1.1.2); a thumbnail's stand before the last scan.
+            return 0 <= content.rfind(b"\xff\xda") < content.rfind(b"\xff\xd9")
         case "PNG":
-            return b"IEND\xae\x42\x60\x82" in tail  # the chunk with its checksum, which is always the same
+            return b"IEND\xae\x42\x60\x82" in content  # the chunk with its checksum, which is always the same
         case "GIF":
-            return tail.endswith(b";")
+            return content.rstrip(b"\0").endswith(b";")
         case "WEBP":
-            return size_bytes >= int.from_bytes(head[4:8], "little") + 8  # RIFF counts what follows its own eight
+            return len(content) >= int.from_bytes(content[4:8], "little") + 8  # RIFF counts what follows its own eight
         case "BMP":
-            return size_bytes >= int.from_bytes(head[2:6], "little")
+            return len(content) >= int.from_bytes(content[2:6], "little")
         case _:
             return True
 

@@ -105,6 +105,7 @@ REFUSALS = [
     (b"HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\nff\r\n\x89PNG", r"was not fetched"),
     (b"garbage\r\nconnection: close\r\n\r\n", r"was not fetched \(RemoteProtocolError"),
     (b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + PICTURE[:50], r"was cut after 50 bytes; save the result again$"),
+    (answer(content=PICTURE[:50]), r"was cut after 50 bytes; save the result again$"),
 ]
 
 
