@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import json
 import math
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -92,10 +92,12 @@ def read_token(text: object) -> Token:
             f"'token' must be a text that starts with {PREFIX!r} (got {shown}); pass a handle's token whole"
         )
     encoded = text.removeprefix(PREFIX)
+    facts: Any = None
     try:
         content = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
         told, inside = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
-        facts = json.loads(inside) if told == _checksum(inside) else None
+        if told == _checksum(inside):
+            facts = json.loads(inside)
     except (binascii.Error, ValueError, RecursionError):
         facts = None
     if not _is_token(facts):

@@ -24,7 +24,8 @@ from aidge_async.errors import AidgeError, DownloadError
 from aidge_async.events import PictureSaved
 
 _UNSAFE: Final = re.compile(r"[^\w.\-]+")
-_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+# Names of devices on Windows, with any extension; of the digits the three small raised ones count too.
+_RESERVED: Final = re.compile(r"(?i)(con|prn|aux|nul|(com|lpt)[\d\xb9\xb2\xb3])(\..*)?")
 # What a file system without hard links (exFAT, some network drives) answers.
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _MOST_NAME_BYTES: Final = 100  # of a key or stem that are kept; file systems end at 255
@@ -183,8 +184,9 @@ def safe_name(text: str) -> str:
     """
     Return *text* as part of a file name that every platform takes, or an empty text.
 
-    What is neither letter, digit, dot, dash nor underscore becomes an underscore; no dots in front; no reserved names;
-    at most 100 bytes. Different texts may give one name, so who writes a file must look whether it is there.
+    What is neither letter, digit, dot, dash nor underscore becomes an underscore; none of these three at either end;
+    no reserved names; at most 100 bytes. Different texts may give one name, so who writes a file must look whether it
+    is there.
     """
-    name = _UNSAFE.sub("_", text).strip("._ ").encode()[:_MOST_NAME_BYTES].decode(errors="ignore")
+    name = _UNSAFE.sub("_", text).strip("._- ").encode()[:_MOST_NAME_BYTES].decode(errors="ignore")
     return f"_{name}" if _RESERVED.fullmatch(name) else name

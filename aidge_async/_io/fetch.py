@@ -105,7 +105,7 @@ class Fetcher:
         except TimeoutError:
             within = f"{self.longest:g} s"
             return DownloadError(f"{masked_link(image.url)!r} took longer than {within}; save the result again")
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:  # urllib's, for a malformed redirect
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError) as exc:  # the last are urllib's
             reason = f"{type(exc).__name__}: {exc}".rstrip(": ")
             return DownloadError(f"{masked_link(image.url)!r} was not fetched ({reason}); save the result again")
 
@@ -160,7 +160,8 @@ async def _copy(response: httpx.Response, file: BinaryIO, shown: str) -> None:
             f"{shown!r} answers HTTP {response.status_code} ({why}); resume the token for a fresh link",
             status_code=response.status_code,
         )
-    pieces = response.aiter_raw()
+    # Where a transport made the answer itself, its content may be there already, and is not given twice.
+    pieces = _given(response.content) if response.is_stream_consumed else response.aiter_raw()
     try:
         await _write(pieces, file, shown)
     except BaseException:
@@ -169,6 +170,10 @@ async def _copy(response: httpx.Response, file: BinaryIO, shown: str) -> None:
             async for _ in pieces:
                 pass
         raise
+
+
+async def _given(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def _write(pieces: AsyncIterator[bytes], file: BinaryIO, shown: str) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 import respx
 from hypothesis import given
@@ -104,6 +105,7 @@ NAMES = [
     ("/", ""),
     ("a\0b", "a_b"), ("a\nb", "a_b"), ("C:\\x", "C_x"), (".hidden", "hidden"), ("~root", "root"), ("name.", "name"),
     ("con", "_con"), ("CON.txt", "_CON.txt"), ("lpt1", "_lpt1"), ("com9.jpg", "_com9.jpg"), ("console", "console"),
+    ("-rf", "rf"), ("--out=/etc", "out_etc"), ("COM\xb9", "_COM\xb9"), ("lpt\xb3.x", "_lpt\xb3.x"),
     ("连衣裙", "连衣裙"), ("👗", ""), ("a👗b", "a_b"), ("Größe 42", "Größe_42"), ("x" * 300, "x" * 100),
     ("连" * 300, "连" * 33), ('a:b*c?d"e<f>g|h', "a_b_c_d_e_f_g_h"), ("\udcff", ""), ("$(rm)", "rm"), ("a  b", "a_b"),
 ]  # fmt: skip
@@ -128,6 +130,24 @@ def test_safe_name_is_safe_for_any_text(text: str) -> None:
     assert name.isprintable()
     assert not set(name) & set('/\\:*?"<>|\0')
     assert name == Path(name).name
+
+
+async def test_transport_that_made_its_answer_whole_is_read(tmp_path: Path) -> None:
+    """As httpx's own for tests does: the content is there before anybody reads it."""
+    made = httpx.MockTransport(lambda _: httpx.Response(200, content=PICTURE))
+    assert await save(tmp_path, result("https://storage.example/a"), transport=made) == ["look-01234567-1.png"]
+
+
+async def test_transport_whose_answer_is_gone_is_a_link_that_failed(tmp_path: Path) -> None:
+    """Whatever httpx says of a stream that cannot be read."""
+
+    async def closed(_: httpx.Request) -> httpx.Response:
+        answer = httpx.Response(200, stream=httpx.ByteStream(PICTURE))
+        await answer.aclose()
+        return answer
+
+    with pytest.raises(DownloadError, match=r"was not fetched \(StreamClosed"):
+        await save(tmp_path, result("https://storage.example/a"), transport=httpx.MockTransport(closed))
 
 
 async def test_downloader_that_fetched_nothing_closes(respx_mock: respx.MockRouter) -> None:
