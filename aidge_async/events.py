@@ -11,7 +11,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class ImageWarned:
-    """An image meets a documented limit in one reading only; it is sent all the same."""
+    """An image meets a documented limit in one reading only, or seems to be cut; it is sent all the same."""
 
     key: str
     warning: str

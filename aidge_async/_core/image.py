@@ -43,7 +43,8 @@ class ImageFacts:
         format: `"JPEG"`, `"PNG"`, `"BMP"` or `"WEBP"`.
         width_px: Stored width.
         height_px: Stored height.
-        warnings: Sentences on limits that are met in one reading of the reference page and broken in the other.
+        warnings: Sentences on limits that are met in one reading of the reference page and broken in the other, and
+            on an end that is missing.
     """
 
     format: str
@@ -112,7 +113,7 @@ def look_at(content: bytes, name: str) -> ImageFacts:
             f"{gateway.IMAGE_BELOW_PX} px a side: scale it first"
         )
     return ImageFacts(
-        format=found, width_px=width, height_px=height, warnings=tuple(_warnings(len(content), width, height, name))
+        format=found, width_px=width, height_px=height, warnings=tuple(_warnings(content, width, height, name))
     )
 
 
@@ -139,8 +140,10 @@ def _outside(width: int, height: int) -> bool:
     return long < gateway.IMAGE_ABOVE_PX or short > gateway.IMAGE_BELOW_PX or (too_small and too_large)
 
 
-def _warnings(size_bytes: int, width: int, height: int, name: str) -> list[str]:
-    unsure = []
+def _warnings(content: bytes, width: int, height: int, name: str) -> list[str]:
+    unsure, size_bytes = [], len(content)
+    if not is_whole(content):
+        unsure.append(f"{name!r} ends before its format says, after {size_bytes:,} bytes: it may have been cut")
     if size_bytes > gateway.IMAGE_MOST_BYTES_STRICT:
         unsure.append(
             f"{name!r} has {size_bytes:,} bytes: within 4 MiB but over 4,000,000; the gateway's page says '4 MB' only"

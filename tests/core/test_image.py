@@ -215,6 +215,13 @@ def test_cut_picture_is_seen_by_its_end(content: bytes, place: int) -> None:
     assert not is_whole(content[: first + place % (len(content) - 1 - first)])
 
 
+def test_cut_picture_is_warned_of() -> None:
+    """It would be paid for; its header alone is in order, so it is not refused."""
+    content = picture("JPEG")
+    (warning,) = look_at(content[:-200], "look.jpg").warnings
+    assert warning.startswith("'look.jpg' ends before its format says, after ")
+
+
 def test_format_without_an_end_is_taken_as_it_is() -> None:
     """A TIFF may end anywhere."""
     assert is_whole(picture("TIFF")[:64])
