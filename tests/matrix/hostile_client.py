@@ -16,7 +16,7 @@ import attrs
 
 from aidge_async import AidgeClient, AidgeError, Limits, ModelAlternation, SubmissionInDoubtError, TaskSucceeded
 from aidge_async._core.token import read_token
-from aidge_async.client import ClientOptions
+from aidge_async._options import ClientOptions
 from aidge_async.events import Event, PollFaulted
 from tests.matrix.hostile import ACCEPTED, IN_DOUBT, MALFORMED, SUCCEEDED, UNREADABLE
 from tests.support import KEY_NAME, KEY_SECRET, events_of

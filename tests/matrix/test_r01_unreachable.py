@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from aidge_async import Deadlines, Polling, Succeeded
-from aidge_async.client import ClientOptions
+from aidge_async._options import ClientOptions
 from aidge_async.events import Event, SubmitPostponed
 from aidge_async.sandbox.server import RunningSandbox, running_sandbox
 from aidge_async.sandbox.settings import SandboxSettings

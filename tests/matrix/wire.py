@@ -5,7 +5,7 @@ from typing import Final, Unpack
 
 from aidge_async import AidgeClient, Limits, ModelAlternation
 from aidge_async._core import gateway
-from aidge_async.client import ClientOptions
+from aidge_async._options import ClientOptions
 from aidge_async.sandbox.server import RunningSandbox
 from tests.chaos import ChaosProxy
 from tests.support import client_of
