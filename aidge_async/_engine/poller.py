@@ -20,7 +20,7 @@ from aidge_async._core.envelope import Completed, Unreadable
 from aidge_async._core.lifecycle import State
 from aidge_async._core.operation import Operation, ResultT_co, TaskFacts
 from aidge_async._core.retry import Ruling
-from aidge_async._core.schedule import Course, Schedule
+from aidge_async._core.schedule import LEAST_INTERVAL, Course, Schedule
 from aidge_async._core.task_state import TaskFailed, TaskRunning, TaskState, TaskSucceeded
 from aidge_async._core.token import Token
 from aidge_async._engine.busy import Busy
@@ -210,11 +210,15 @@ class Poller(Generic[ResultT_co]):
         course = self._parts.schedule.follow((self._operation.name, self._workload))
         self._course = course
         while not self.settled and self.stopped_by is None:
-            await anyio.sleep(course.next_delay(self._age()))
+            await anyio.sleep(max(course.next_delay(self._age()), self._too_soon()))
             wait = await self.poll()
             while wait is not None:
                 await anyio.sleep(wait)
                 wait = await self.poll()
+
+    def _too_soon(self) -> float:
+        """Return the seconds for which it was polled too lately, by a watcher who has left meanwhile."""
+        return 0.0 if self.seen_running_at is None else self.seen_running_at + LEAST_INTERVAL - anyio.current_time()
 
     async def _ask(self) -> envelope.Running | Completed | Ruling:
         within = self._parts.deadlines.query + self._parts.deadlines.connect

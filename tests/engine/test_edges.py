@@ -102,6 +102,20 @@ async def test_watcher_that_comes_back_at_once_is_polled_for_as_any_other() -> N
     assert len(gateway.query_times) <= 15
 
 
+async def test_many_short_waits_poll_no_faster_than_one_long_one() -> None:
+    """Who comes and goes makes a task be asked after no more often than once a second."""
+    gateway = ScriptedGateway(queries=[running("task-1")])
+    async with gateway.client(polling=Polling.every(5)) as aidge:
+        handle = await aidge.submit(URL_REQUEST)
+        await anyio.sleep(30)
+        for _ in range(100):
+            with anyio.move_on_after(0.1):
+                await handle
+    gaps = [later - before for before, later in zip(gateway.query_times, gateway.query_times[1:], strict=False)]
+    assert gaps
+    assert min(gaps) >= 1.0 - 1e-6
+
+
 async def test_bug_in_polling_reaches_its_watchers_only() -> None:
     """Who waits hears of it; the client and its other tasks go on."""
     gateway = ScriptedGateway()
