@@ -27,6 +27,7 @@ from aidge_async.cli.options import JOURNAL_VARIABLE
 from aidge_async.cli.output import complain, one_line
 from aidge_async.cli.run import run
 from aidge_async.cli.sandbox import sandbox
+from aidge_async.cli.serve import serve
 from aidge_async.cli.task import task
 from aidge_async.cli.version import version
 from aidge_async.cli.wording import as_typed
@@ -67,6 +68,7 @@ def make_app() -> App:
     app.command(task, usage=f"Usage: {_NAME} task TOKEN [--out DIR] [OPTIONS]")
     app.command(make_journal())
     app.command(doctor, usage=f"Usage: {_NAME} doctor [OPTIONS]")
+    app.command(serve, usage=f"Usage: {_NAME} serve [OPTIONS]", help_epilogue="")
     app.command(sandbox, help_epilogue="")
     return app
 
