@@ -17,10 +17,14 @@ from tests.support import virtual_sandbox
 README = Path(__file__).parent.parent / "README.md"
 
 
+def blocks() -> list[str]:
+    """Return README's blocks of Python."""
+    return re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
 def example(name: str) -> dict[str, Any]:
     """Return the names that README's Python block with the function *name* defines."""
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    source = next(block for block in blocks if f"def {name}(" in block)
+    source = next(block for block in blocks() if f"def {name}(" in block)
     names: dict[str, Any] = {}
     exec(compile(source, str(README), "exec"), names)
     return names
