@@ -34,18 +34,21 @@ class Stream:
     def __init__(self) -> None:
         self.reader = Reader(MINE, 0, behind=True)
         self.shown: list[tuple[int, str]] = []
+        self.page: list[Transition] | None = None  # what the journal answered, on its way
 
     def look(self) -> None:
-        """Show the next change."""
-        found = self.reader.next()
+        """Show the next change, unless it waits for the journal."""
+        found = None if self.page is not None else self.reader.next()
         if found is not None:
             self.shown.append(found)
 
     def read(self, journal: Sequence[Transition], told: int, page: int) -> None:
-        """Read the journal, as `News.next` does: when nothing else is waiting."""
-        if self.reader.behind and not self.reader._pending:
-            missed = [found for found in journal if found.seq > self.reader.shown]
-            self.reader.catch_up(missed[:page], told=told)
+        """Ask the journal, as `News.next` does, or take its answer: much may happen in between."""
+        if self.page is not None:
+            self.reader.catch_up(self.page, told=told)
+            self.page = None
+        elif self.reader.behind and not self.reader._pending:
+            self.page = [found for found in journal if found.seq > self.reader.shown][:page]
 
 
 @given(steps=STEPS, page=st.integers(1, 4), most=st.integers(1, 3))
@@ -68,6 +71,7 @@ def test_nothing_is_lost_and_numbers_ascend(steps: list[str], page: int, most: i
                 stream.read(journal, told, page)
             else:
                 stream.reader = Reader(MINE, stream.shown[-1][0] if stream.shown else 0, behind=True)
+                stream.page = None
         for _ in range(4 * len(journal) + 4):
             stream.look()
             stream.read(journal, told, page)
