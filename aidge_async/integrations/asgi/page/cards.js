@@ -4,16 +4,21 @@ import { $, copyOf, newButton, put, tell } from "./kit.js";
 import { picturePath, serverNow } from "./server.js";
 import { billOf, stateOf, titleOf, wishesOf } from "./words.js";
 
-/** What is shown: id to {task, card}. */
+/** What is shown: id to {task, card, text, asked}. */
 export const cards = new Map();
 const takenOff = new Set(); // ids; a late event must not bring them back
 
-/** Show *task* as it stands; what is older than what is shown is left alone. */
-export function show(task) {
+/**
+ * Show *task* as it stood at *asked*, when the question that brought it left (`performance.now()`; an event stands for
+ * now). An answer that was overtaken by a later question or by an event is left alone; no clock of the server's decides.
+ */
+export function show(task, asked = performance.now()) {
   const known = cards.get(task.id);
-  if (takenOff.has(task.id) || known?.task.seq >= task.seq) return;
+  if (takenOff.has(task.id) || known?.asked > asked) return;
   const card = known?.card ?? place(task);
-  cards.set(task.id, { task, card });
+  const text = JSON.stringify(task);
+  cards.set(task.id, { task, card, text, asked });
+  if (known?.text === text) return; // a list that is read again touches nothing that stands as it stood
   draw(card, task, known?.task);
   const { group, title } = stateOf(task);
   if (known && stateOf(known.task).group !== group) tell(`${titleOf(task)}: ${title}.`);

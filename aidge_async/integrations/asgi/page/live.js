@@ -58,8 +58,9 @@ async function readList(cursor, most) {
   const found = [];
   try {
     do {
+      const asked = performance.now();
       const page = await ask(`tasks?limit=${PAGE}${cursor ? `&before=${encodeURIComponent(cursor)}` : ""}`);
-      page.tasks.forEach(show);
+      for (const task of page.tasks) show(task, asked);
       found.push(...page.tasks);
       cursor = page.next;
     } while (cursor && found.length < most);

@@ -99,10 +99,11 @@ async function deliver(draft) {
   for (let attempt = 1; draft.busy; attempt += 1) {
     await heldBack(draft);
     remark(draft, "Being sent…");
+    const asked = performance.now();
     try {
       const task = await ask("tasks", messageOf(draft));
       answered(draft);
-      show(task);
+      show(task, asked);
       return dropDraft(draft);
     } catch (error) {
       await judge(draft, error, attempt);
@@ -135,6 +136,7 @@ async function judge(draft, error, attempt) {
   const pause = Math.min(PAUSE_MOST, 2 ** (attempt - 1));
   if (!(error instanceof Problem)) return judgeLost(draft, pause);
   if (error.status === 429 || error.status === 503) {
+    if (holdUntil < Date.now()) tell("The server is busy and asked to wait. Sending goes on by itself.");
     holdUntil = Math.max(holdUntil, Date.now() + 1000 * (error.wait || pause));
   } else if (error.status >= 500 && attempt < TRIES) {
     remark(draft, "The server stumbled. It is sent again by itself, and never bought twice.");
@@ -159,6 +161,7 @@ function giveBack(draft, reason, fields = []) {
   const others = fields.filter(({ field, detail }) => complain(field, detail));
   const own = fields.filter((wrong) => !others.includes(wrong)).map(({ detail }) => detail);
   draft.busy = false;
+  draft.key = null; // where it had no answer, it is kept for the next press
   draft.bad = fields.some(({ field }) => field === "image") ? own.join(" ") : null;
   remark(draft, own.join(" ") || (others.length ? "See the field that is marked." : reason), true);
   tell(`${draft.file.name} was not taken.`);
