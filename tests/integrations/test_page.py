@@ -303,8 +303,8 @@ def test_an_answer_that_was_overtaken_changes_nothing(browser: Browser) -> None:
         expect(page.locator('[data-slot="state"]')).to_have_text("Being made")
         state = page.evaluate(
             """async (now) => {
-                const { show } = await import(new URL("cards.js", document.baseURI).href);
-                const asked = performance.now();
+                const { show, turn } = await import(new URL("cards.js", document.baseURI).href);
+                const asked = turn();
                 show(now);
                 show({ ...now, state: "planned", saved: false, images: [] }, asked);
                 return document.querySelector('[data-slot="state"]').textContent;
@@ -413,6 +413,10 @@ def test_a_phone_shows_all_of_it(browser: Browser, tmp_path: Path) -> None:
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
+        for name in ("Close", "Download this picture"):
+            shown = page.get_by_role("button", name=name).or_(page.get_by_role("link", name=name))
+            expect(shown).to_be_in_viewport(ratio=1)
+            assert shown.evaluate("(element) => element.offsetHeight") < 60  # in one line
         page.screenshot(path=tmp_path / "phone.png")
         page.keyboard.press("Escape")
         assert page.evaluate(SMALL) == []

@@ -8,11 +8,16 @@ import { billOf, stateOf, titleOf, wishesOf } from "./words.js";
 export const cards = new Map();
 const takenOff = new Set(); // ids; a late event must not bring them back
 
+let turns = 0;
+
+/** Return when something was asked, as a number: what is asked later has a higher one. */
+export const turn = () => (turns += 1);
+
 /**
- * Show *task* as it stood at *asked*, when the question that brought it left (`performance.now()`; an event stands for
- * now). An answer that was overtaken by a later question or by an event is left alone; no clock of the server's decides.
+ * Show *task* as it stood at turn *asked*, when the question that brought it left; an event stands for now. An answer
+ * that was overtaken by a later question, or by an event, is left alone; nobody's clock decides that.
  */
-export function show(task, asked = performance.now()) {
+export function show(task, asked = turn()) {
   const known = cards.get(task.id);
   if (takenOff.has(task.id) || known?.asked > asked) return;
   const card = known?.card ?? place(task);
@@ -86,9 +91,13 @@ function imageOf(task, n, alt, className = "") {
 /** Say since when it stands so; what is being made has a clock. */
 function tick({ task, card }) {
   const since = new Date(task.changed_at);
-  const seconds = Math.max(0, Math.round((serverNow() - since) / 1000));
   const date = () => since.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  put(card, "time", task.state === "accepted" ? `for ${seconds} s` : date());
+  put(card, "time", task.state === "accepted" ? `for ${long(serverNow() - since)}` : date());
+}
+
+function long(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  return seconds < 120 ? `${seconds} s` : seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`;
 }
 
 export function tickAll() {

@@ -1,6 +1,6 @@
 /** What happens while the page is open: the event stream, and the list after every new connection. */
 
-import { bornAt, cards, count, forget, show } from "./cards.js";
+import { bornAt, cards, count, forget, show, turn } from "./cards.js";
 import { $, note } from "./kit.js";
 import { ask, Problem } from "./server.js";
 
@@ -58,7 +58,7 @@ async function readList(cursor, most) {
   const found = [];
   try {
     do {
-      const asked = performance.now();
+      const asked = turn();
       const page = await ask(`tasks?limit=${PAGE}${cursor ? `&before=${encodeURIComponent(cursor)}` : ""}`);
       for (const task of page.tasks) show(task, asked);
       found.push(...page.tasks);

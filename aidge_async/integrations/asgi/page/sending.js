@@ -5,7 +5,7 @@
  * attempt, and outlives a reload of the page.
  */
 
-import { show } from "./cards.js";
+import { show, turn } from "./cards.js";
 import { $, counted, note, put, sleep, tell } from "./kit.js";
 import { ask, Problem } from "./server.js";
 import { beginning, drafts, dropDraft, price, remark, sendable } from "./tray.js";
@@ -99,7 +99,7 @@ async function deliver(draft) {
   for (let attempt = 1; draft.busy; attempt += 1) {
     await heldBack(draft);
     remark(draft, "Being sent…");
-    const asked = performance.now();
+    const asked = turn();
     try {
       const task = await ask("tasks", messageOf(draft));
       answered(draft);
