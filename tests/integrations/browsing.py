@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tests.conftest import draw_photo
 
@@ -229,3 +229,16 @@ def photos(folder: Path, *names: str) -> list[Path]:
     for shade, path in enumerate(paths):
         path.write_bytes(draw_photo(shade=40 * shade))
     return paths
+
+
+def choose(page: Page, *paths: Path) -> None:
+    """Choose photos by the button, and wait until they are in the tray."""
+    before = page.locator(".draft").count()
+    page.locator("#files").set_input_files(paths)
+    expect(page.locator(".draft")).to_have_count(before + len(paths))
+
+
+def sent(page: Page, count: int = 1) -> None:
+    """Wait until *count* tasks are shown and the tray is empty."""
+    expect(page.locator(".card")).to_have_count(count)
+    expect(page.locator(".draft")).to_have_count(0)
