@@ -50,6 +50,13 @@ SMALL: Final = """() =>
 """
 """What a finger is to hit, and has a side under 40 pixels (WCAG 2.2, 2.5.8 asks for 24)."""
 
+CUT_OFF: Final = """() =>
+  [...document.querySelectorAll(".card p, .card h3, .draft p, .notice, .wrong")]
+    .filter((element) => element.checkVisibility() && element.scrollWidth > element.clientWidth + 1)
+    .map((element) => element.outerHTML)
+"""
+"""Every text of which a part lies outside its place."""
+
 TOUCHED: Final = """() => {
   window.touched = new Set();
   const watcher = new MutationObserver((changes) => {

@@ -19,7 +19,7 @@ from tests.integrations.browsing import (
     sent,
     task,
 )
-from tests.integrations.looking import CONTRASTS, NAMELESS, SMALL, TOUCHED
+from tests.integrations.looking import CONTRASTS, CUT_OFF, NAMELESS, SMALL, TOUCHED
 
 pytestmark = pytest.mark.slow
 expect.set_options(timeout=PATIENCE_MS)
@@ -232,6 +232,7 @@ def test_a_phone_shows_all_of_it(browser: Browser, tmp_path: Path) -> None:
         ScriptedServer(tasks=tasks[::-1]).opened_by(page)
         choose(page, *photos(tmp_path, LONG_NAME[-120:]))
         assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert page.evaluate(CUT_OFF) == []
         page.get_by_role("button", name="Compare: ").click()
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         box = page.locator("#compare").bounding_box()
