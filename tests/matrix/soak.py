@@ -22,6 +22,11 @@ CALLS_AT_ONCE = 32
 LOOK_EVERY = 0.2  # seconds
 
 
+def files_open() -> int:
+    """Return how many file descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  the plainest way
+
+
 @attrs.define
 class Seen:
     """
@@ -32,13 +37,17 @@ class Seen:
         most_in_flight: Tasks that were bought and whose outcome was not fetched.
         grown_bytes: By how much the resident memory was more at outcome TASKS than at FROM; at both IN_FLIGHT tasks
             are under way, because so many more are bought.
-        files: File descriptors open, one look after the other from FROM on.
+        files_before: File descriptors open before the client was.
+        files_most: The most that were open from FROM on.
+        files_after: Those open when the client is closed again.
     """
 
     outcomes: Counter[str] = attrs.field(factory=Counter)
     most_in_flight: int = 0
     grown_bytes: int = 0
-    files: list[int] = attrs.field(factory=list)
+    files_before: int = attrs.field(factory=files_open)
+    files_most: int = 0
+    files_after: int = 0
 
 
 async def soak(door: dict[str, str], tasks: int, in_flight: int, first_look: int) -> Seen:
@@ -58,7 +67,7 @@ async def soak(door: dict[str, str], tasks: int, in_flight: int, first_look: int
             while True:
                 seen.most_in_flight = max(seen.most_in_flight, outcomes.statistics().in_flight)
                 if first_look <= done < tasks:
-                    seen.files.append(len(os.listdir("/proc/self/fd")))  # noqa: PTH208  the plainest way
+                    seen.files_most = max(seen.files_most, files_open())
                 await anyio.sleep(LOOK_EVERY)
 
         group.start_soon(watch)
@@ -69,6 +78,7 @@ async def soak(door: dict[str, str], tasks: int, in_flight: int, first_look: int
                 gc.collect()
                 seen.grown_bytes = resident_bytes() - seen.grown_bytes
         group.cancel_scope.cancel()
+    seen.files_after = files_open()
     return seen
 
 
