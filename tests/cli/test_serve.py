@@ -1,7 +1,6 @@
 """`aidge-async serve`: workers on one socket and journal, an end within its bound, nothing lost or bought twice."""
 
 import contextlib
-import json
 import signal
 import socket
 import threading
@@ -20,7 +19,8 @@ from aidge_async.sandbox.settings import SandboxSettings
 from aidge_async.testing import SocketSandbox
 from tests.cli.support import typed
 from tests.conftest import draw_photo
-from tests.integrations.servers import Server, serving
+from tests.integrations.servers import serving
+from tests.integrations.watched import BEFORE
 
 MODEL = {"model": "universal_model_1", "count": "1", "dimension": "512"}
 QUICK = ("--submit-rate", "200", "--query-rate", "200")
@@ -212,18 +212,18 @@ UPLOADS = 500
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(420)
-def test_five_hundred_uploads_at_once(tmp_path: Path, record_property: Any) -> None:
+@pytest.mark.timeout(300)
+def test_five_hundred_uploads_at_once(tmp_path: Path) -> None:
     """
-    500 uploads at once to two workers are 202 or an honest 429, memory is bounded, the loop is not held, SIGTERM in the
-    middle loses none, and none is bought twice.
+    500 uploads at once to two workers are 202 or an honest 429, in bounded memory; SIGTERM in the middle loses none, and
+    none is bought twice.
     """
     photo = draw_photo() + b"\0" * 1_500_000  # what follows a JPEG's end is ignored
     with SocketSandbox.run(SandboxSettings(duration=1, spread=0)) as sandbox:
         arguments = ("--out", tmp_path, "--submit-rate", "50", "--query-rate", "100", "--workers", 2, "--drain", "5")
         with serving(*arguments, "--max-waiting", 400, sandbox=sandbox) as server, Stream.open(server.url) as stream:
             idle = server.memory()
-            answers, lags = anyio.run(_upload, server, photo)
+            answers = anyio.run(_upload, server.url, photo, UPLOADS)
             assert set(answers) <= {202, 429}
             assert answers[202] + answers[429] == UPLOADS
             assert answers[202] >= 300
@@ -236,25 +236,33 @@ def test_five_hundred_uploads_at_once(tmp_path: Path, record_property: Any) -> N
         assert took < 15
         assert "event: bye" in stream.lines
         with serving(*arguments, sandbox=sandbox) as server:
-            assert until_done(server.url, answers[202], 240) == {"succeeded": answers[202]}
+            # Their pictures are drawn and fetched at some five a second; smaller tests wait for them.
+            give_up_at = time.monotonic() + 120
+            while (states := Counter(task["state"] for task in tasks_of(server.url))) != {"succeeded": answers[202]}:
+                assert time.monotonic() < give_up_at, states
+                time.sleep(1)
         assert len(sandbox.ledger()) == answers[202]
-    facts = {
-        "answers": dict(answers),
-        "grown_MB": round(grown / 1e6),
-        "about_p50_ms": round(lags[len(lags) // 2] * 1000),
-        "about_p99_ms": round(lags[int(len(lags) * 0.99)] * 1000),
-        "end_s": round(took, 1),
-    }
-    record_property("facts", json.dumps(facts))
-    print(facts)  # noqa: T201  shown by `pytest -rP`
+    print(dict(answers), f"grown by {grown / 1e6:.0f} MB, ended in {took:.1f} s")  # noqa: T201  shown by `pytest -rP`
 
 
-async def _upload(server: Server, photo: bytes) -> tuple[Counter[int], list[float]]:
-    """Upload all at once, and ask something else meanwhile; return the answers, and how long the other took, sorted."""
+@pytest.mark.slow
+def test_uploads_hold_no_loop(tmp_path: Path) -> None:
+    """While 100 photos of 2 MB come in at once, 999 of 1,000 looks find the loop held for under 50 ms of CPU time."""
+    with SocketSandbox.run(SandboxSettings(duration=1, spread=0)) as sandbox:
+        arguments = ("--out", tmp_path, "--submit-rate", "20", "--drain", "0")
+        with serving(*arguments, sandbox=sandbox, before=BEFORE) as server:
+            anyio.run(_upload, server.url, draw_photo() + b"\0" * 2_000_000, 100)
+            held = sorted(httpx.get(f"{server.url}held", trust_env=False, timeout=30).json())
+    most = [round(held[int(len(held) * share)] * 1000, 1) for share in (0.5, 0.99, 0.999)]
+    print(f"held p50, p99, p999 {most} ms, most {held[-1] * 1000:.1f} of {len(held)}")  # noqa: T201  shown by `pytest -rP`
+    assert most[-1] < 50
+
+
+async def _upload(url: str, photo: bytes, count: int) -> Counter[int]:
+    """Upload so many at once, and return how they were answered."""
     answers: Counter[int] = Counter()
-    lags: list[float] = []
-    limits = httpx.Limits(max_connections=UPLOADS + 10)
-    async with httpx.AsyncClient(trust_env=False, timeout=120, limits=limits, base_url=server.url) as http:
+    limits = httpx.Limits(max_connections=count)
+    async with httpx.AsyncClient(trust_env=False, timeout=120, limits=limits, base_url=url) as http:
 
         async def upload(number: int) -> None:
             # Each photo another one, so that the ledger can tell them apart.
@@ -263,17 +271,7 @@ async def _upload(server: Server, photo: bytes) -> tuple[Counter[int], list[floa
             answers[answer.status_code] += 1
             assert answer.status_code != 429 or int(answer.headers["retry-after"]) > 0
 
-        async def ask() -> None:
-            while True:
-                began = time.monotonic()
-                await http.get("page.css")
-                lags.append(time.monotonic() - began)
-                await anyio.sleep(0.02)
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(ask)
-            async with anyio.create_task_group() as uploads:
-                for number in range(UPLOADS):
-                    uploads.start_soon(upload, number)
-            group.cancel_scope.cancel()
-    return answers, sorted(lags)
+        async with anyio.create_task_group() as uploads:
+            for number in range(count):
+                uploads.start_soon(upload, number)
+    return answers

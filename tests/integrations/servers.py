@@ -50,7 +50,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*arguments: object, sandbox: SocketSandbox | None = None, port: int = 0) -> Iterator[Server]:
+def serving(
+    *arguments: object, sandbox: SocketSandbox | None = None, port: int = 0, before: str = ""
+) -> Iterator[Server]:
     """
     Run `aidge-async serve` inside the block; it is ready when it is given.
 
@@ -58,12 +60,13 @@ def serving(*arguments: object, sandbox: SocketSandbox | None = None, port: int 
         arguments: What is typed behind `serve --port`.
         sandbox: The gateway; `None`: the command runs its own.
         port: Port; 0: a free one.
+        before: Lines of Python that its process runs first.
     """
     environment = {
         name: value for name, value in os.environ.items() if name not in {*VARIABLES.values(), JOURNAL_VARIABLE}
     }
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "serve", "--port", str(port), *map(str, arguments)],
+        [sys.executable, "-c", before + PROGRAM, "serve", "--port", str(port), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
