@@ -18,6 +18,7 @@ from aidge_async._core.operation import Operation, ResultT_co, TaskRequest
 from aidge_async._core.token import Token, read_token
 from aidge_async._engine.claims import Claims
 from aidge_async._engine.gate import Gate
+from aidge_async._engine.hashing import hashed
 from aidge_async._engine.news import News
 from aidge_async._engine.submitter import Progress, Submission, Submitter
 from aidge_async.config import Settings
@@ -104,9 +105,10 @@ class Buyer:
         wish = order.wish
         if wish.key is None and not wish.by_fingerprint:
             return await self._submit(order, self._entry(order, ""))
-        hashed = fingerprint(order.operation.name, codec.values_of(wish.request), order.image)
-        wish.progress.key = wish.key or hashed
-        entry = self._entry(order, hashed)
+        values = codec.values_of(wish.request)
+        mark = await hashed(lambda: fingerprint(order.operation.name, values, order.image), order.image)
+        wish.progress.key = wish.key or mark
+        entry = self._entry(order, mark)
         async with self._claims.of(entry.key):
             while True:
                 found = await self._journal.find(entry.key)

@@ -21,11 +21,12 @@ from aidge_async._core.source import Source
 from aidge_async._engine.backlog import Backlog
 from aidge_async._engine.buyer import Wish, hold_to
 from aidge_async._engine.gate import Gate
+from aidge_async._engine.hashing import hashed
 from aidge_async._engine.news import News
 from aidge_async.config import Settings
 from aidge_async.errors import AidgeError, CredentialsError, QuotaError, RequestError, TakenError
 from aidge_async.operations import operation_named
-from aidge_async.ports import DurableJournal, Images, Prepared
+from aidge_async.ports import DurableJournal, Images
 
 _CHANGED: Final = "its picture is not the one that was planned any more; submit it under another key"
 
@@ -95,7 +96,10 @@ class Planner:
                 image=prepared.content,
                 trial=self._settings.trial,
             )
-            entry = self._entry(operation, request, prepared, key=key, folder=folder)
+            values = codec.values_of(request)
+            mark = await hashed(lambda: fingerprint(operation.name, values, prepared.content), prepared.content)
+            source = await hashed(lambda: Source.of(prepared.content, _path_of(image)), prepared.content)
+            entry = self._entry(operation, request, mark, source, key=key, folder=folder)
             found = await self._journal.peek(key)
             if found is not None and found.state is not State.REFUSED:
                 return hold_to(found, entry)
@@ -114,21 +118,26 @@ class Planner:
             self.backlog.add([entry.key])
 
     def _entry(
-        self, operation: Operation[Any], request: TaskRequest[Any], image: Prepared, *, key: str, folder: Path | None
+        self,
+        operation: Operation[Any],
+        request: TaskRequest[Any],
+        mark: str,
+        source: Source,
+        *,
+        key: str,
+        folder: Path | None,
     ) -> Entry:
-        given = operation.image_of(request)
-        path = str(given.absolute()) if isinstance(given, Path) else None
         return Entry(
             key=key,
             keyed=True,
             operation=operation.name,
-            fingerprint=fingerprint(operation.name, codec.values_of(request), image.content),
+            fingerprint=mark,
             state=State.PLANNED,
             at=self._wall_clock(),
             pictures=operation.picture_count(request),
             folder=None if folder is None else str(folder.absolute()),
             request=codec.text_of(request),
-            source=Source.of(image.content, path).text(),
+            source=source.text(),
         )
 
     async def _submit(self, key: str) -> None:
@@ -163,3 +172,7 @@ class Planner:
         ended = attrs.evolve(entry, state=State.REFUSED, at=self._wall_clock(), reason=reason)
         await self._journal.record(ended)
         self._news.tell(events.SubmitRefused(key=entry.key, reason=reason, code=None))
+
+
+def _path_of(image: object) -> str | None:
+    return str(image.absolute()) if isinstance(image, Path) else None
