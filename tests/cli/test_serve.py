@@ -215,8 +215,8 @@ UPLOADS = 500
 @pytest.mark.timeout(300)
 def test_five_hundred_uploads_at_once(tmp_path: Path) -> None:
     """
-    500 uploads at once to two workers are 202 or an honest 429, in bounded memory; SIGTERM in the middle loses none, and
-    none is bought twice.
+    500 uploads at once to two workers are 202 or an honest 429, in bounded memory; SIGTERM loses none of them, and none
+    is bought twice.
     """
     photo = draw_photo() + b"\0" * 1_500_000  # what follows a JPEG's end is ignored
     with SocketSandbox.run(SandboxSettings(duration=1, spread=0)) as sandbox:
