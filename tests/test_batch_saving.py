@@ -30,6 +30,7 @@ def look(image: Path | bytes | str) -> ModelAlternation:
     return ModelAlternation(image=image, model="universal_model_1", count=1, dimension=512)
 
 
+@pytest.mark.slow
 async def test_pictures_are_saved_before_their_outcome_is_delivered(tmp_path: Path, photo: bytes) -> None:
     """Each outcome names its files; the time it took is told; a file that cannot be read stops no other."""
     files = [tmp_path / f"look-{number}.jpg" for number in range(3)]

@@ -49,6 +49,7 @@ def find(text: str) -> list[str]:
     return [mark for mark in SIGNED if mark in text]
 
 
+@pytest.mark.slow
 async def test_story_leaves_no_trace_of_the_secret(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     """Buying, failing, losing answers, downloading: logs at DEBUG, events, errors, tracebacks and files are clean."""
     caplog.set_level(logging.DEBUG)

@@ -99,6 +99,7 @@ def test_virtual_time_is_what_the_backend_takes(backend: str) -> None:
     assert options
 
 
+@pytest.mark.slow
 def test_readmes_example_of_a_users_own_tests_runs(pytester: Any) -> None:
     """The whole example of README is a test module that passes where the extra is installed."""
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)

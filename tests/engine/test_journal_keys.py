@@ -36,6 +36,7 @@ def look(number: int) -> ModelAlternation:
     return ModelAlternation(image=f"https://example.com/{number}.jpg", model="universal_model_1", count=1)
 
 
+@pytest.mark.slow
 async def test_batch_run_again_buys_nothing_twice(tmp_path: Path) -> None:
     """Equal requests are one purchase for a batch with a journal; `submit` without a key still buys."""
     requests = [look(number) for number in range(5)]
@@ -52,6 +53,7 @@ async def test_batch_run_again_buys_nothing_twice(tmp_path: Path) -> None:
         assert len(sandbox.ledger()) == 6
 
 
+@pytest.mark.slow
 async def test_budget_holds_across_clients(tmp_path: Path) -> None:
     """What earlier runs bought counts; the batch stops drawing."""
     with SocketSandbox.run(SandboxSettings(duration=0)) as sandbox:

@@ -265,6 +265,7 @@ async def test_trouble_while_it_is_open_is_a_journal_error(tmp_path: Path) -> No
         assert await journal.list() == [entry(State.SENDING)]
 
 
+@pytest.mark.slow
 async def test_ten_thousand_rows_are_recovered_in_a_second(tmp_path: Path) -> None:
     """Opened, looked at, adopted and read: a thousandth of that on a quiet machine; the bar is with benchmarks."""
     path = tmp_path / "journal"

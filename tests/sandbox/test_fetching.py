@@ -125,6 +125,7 @@ def test_only_literal_loopback_is_fetched(url: str, fetched: bool) -> None:
     assert is_fetchable(url) is fetched
 
 
+@pytest.mark.slow
 async def test_other_urls_are_never_contacted(plain: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a URL elsewhere a stand-in is drawn, always the same, and nothing is opened."""
 
