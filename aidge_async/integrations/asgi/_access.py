@@ -5,6 +5,7 @@ What a principal may see follows from the keys of its tasks, in `_names.py`.
 """
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
 from typing import Final, TypeAlias
@@ -24,6 +25,8 @@ Authenticate: TypeAlias = Callable[[Request], str | None] | Callable[[Request], 
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _PORTS: Final = {"http": 80, "https": 443}
+# RFC 9110 7.2; strictly, because `localhost:80@evil.example` is read as another host's name by who splits URLs.
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/?#@\[\]\\]+)(?::[0-9]*)?")
 # What a browser says of where a call comes from (Fetch Metadata); "none" is a person who typed the address.
 _OWN_SITES: Final = frozenset({"same-origin", "none"})
 
@@ -176,9 +179,9 @@ def _split(origin: str) -> SplitResult | None:
 
 
 def _host_of(header: str) -> str:
-    """Return the name in a `Host` field, without its port and in lower case."""
-    name, bracket, _ = header.lower().partition("]")
-    return f"{name}]" if bracket else name.partition(":")[0]
+    """Return the name in a `Host` field, without its port and in lower case; empty where it is more than these two."""
+    found = _HOST.fullmatch(header.lower())
+    return found[1] if found else ""
 
 
 async def _asked(authenticate: Authenticate, request: Request) -> str | None:

@@ -51,5 +51,7 @@ def _number(text: str) -> int:
 
 
 def _may_be_given(path: Path, place: Path) -> bool:
+    # Links may lead to where all folders lie, as to another disk; from there on all must be where it seems to be.
+    real = place.parents[1].resolve() / place.parent.name / place.name
     found = path.resolve()
-    return found.is_relative_to(place.resolve()) and found.suffix.lower() in MEDIA_TYPES and found.is_file()
+    return found.is_relative_to(real) and found.suffix.lower() in MEDIA_TYPES and found.is_file()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import anyio
 import attrs
-import python_multipart  # noqa: F401  what reads forms; Starlette would miss it at the first one only
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -30,10 +30,12 @@ _FIELD_MOST_BYTES: Final = 8 * 1024
 _HELD_BYTES: Final = 64 * 1024  # of a photo in memory while others are written; the rest is in a file without a name
 _NAME_MOST: Final = 200  # characters of a file's name; it is only shown
 _READ_WITHIN: Final = 60.0  # seconds for a whole body: 4 MB at 70 kB/s
+_UTF_8: Final = frozenset({b"utf-8", b"utf8"})
 _DIGITS: Final = re.compile(r"-?[0-9]{1,9}")
 _FLAGS: Final = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
 _VALUES: Final = frozenset(field.name for field in attrs.fields(ModelAlternation)) - {"image"}
 _NUMBERS: Final = frozenset({"count", "dimension"})
+_LINK_RULE: Final = "'image_url' must be an absolute http(s) URL; upload a file as a form otherwise"
 _NAMED_FIELD: Final = re.compile(r"'(\w+)'")
 
 
@@ -115,10 +117,14 @@ async def read_sent(request: Request) -> Sent:
     raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail)
 
 
-def field_of(error: RequestError, image_field: str) -> str:
-    """Return the field that an error of the library names; whatever else it names is the picture."""
+def problem_of(error: RequestError, image_field: str) -> ProblemError:
+    """Return the problem of an error of the library, at the field it names; whatever else it names is the picture."""
     found = _NAMED_FIELD.match(str(error))
-    return found[1] if found and found[1] in _VALUES else image_field
+    name = found[1] if found else ""
+    if name == "image" and image_field == "image_url":
+        return wrong_field(image_field, _LINK_RULE)  # the library's sentence repeats the link, which may be signed
+    field = name if name in _VALUES else image_field
+    return wrong_field(field, str(error).replace("'image'", f"'{image_field}'"))
 
 
 class _Parser(MultiPartParser):
@@ -126,6 +132,10 @@ class _Parser(MultiPartParser):
 
 
 async def _from_form(request: Request) -> Sent:
+    _, parameters = parse_options_header(request.headers["content-type"])
+    if parameters.get(b"charset", b"utf-8").lower() not in _UTF_8:
+        # Starlette would decode by any codec of Python's; some raise what it does not expect (1.10).
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "a form must be UTF-8, as browsers send it")
     stream = _bounded(request, _FORM_MOST_BYTES).stream()
     parser = _Parser(request.headers, stream, max_files=1, max_fields=len(_VALUES), max_part_size=_FIELD_MOST_BYTES)
     try:
@@ -181,7 +191,7 @@ async def _from_json(request: Request) -> Sent:
     _refuse_unknown(given, {"image_url"})
     link = given.pop("image_url", None)
     if not isinstance(link, str):
-        raise wrong_field("image_url", "'image_url' must be an absolute http(s) URL; upload a file as a form otherwise")
+        raise wrong_field("image_url", _LINK_RULE)
     name = _name(link.partition("?")[0].rpartition("/")[2])
     return Sent(image=link, values=given, name=name, image_field="image_url")
 
@@ -197,7 +207,7 @@ def _request(image_field: str, image: bytes | str, values: Mapping[str, Any]) ->
     try:
         return ModelAlternation(image=image, **{"model": None, **values})
     except RequestError as exc:
-        raise wrong_field(field_of(exc, image_field), str(exc).replace("'image'", f"'{image_field}'")) from None
+        raise problem_of(exc, image_field) from None
     except (TypeError, ValueError) as exc:  # JSON has values that no field expects
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"a value is of the wrong type ({exc})") from None
 
@@ -213,7 +223,7 @@ def _bounded(request: Request, most: int) -> Request:
     """Return *request* with a body that ends in a problem once it is heavier than *most* bytes."""
     told = request.headers.get("content-length", "")
     if told.isascii() and told.isdecimal() and (len(told) > len(str(most)) or int(told) > most):
-        raise _too_heavy()
+        raise _heavier_than(most)
     return Request(request.scope, _counted(request.receive, most))
 
 
@@ -225,10 +235,16 @@ def _counted(receive: Receive, most: int) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise _too_heavy()
+            raise _heavier_than(most)
         return message
 
     return counted
+
+
+def _heavier_than(most: int) -> ProblemError:
+    if most >= PHOTO_MOST_BYTES:
+        return _too_heavy()
+    return ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body must be at most {most:,} bytes; send less")
 
 
 def _too_heavy() -> ProblemError:

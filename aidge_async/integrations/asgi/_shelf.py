@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import secrets
+import stat
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ import attrs
 _log = logging.getLogger("aidge_async.integrations.asgi")
 
 _ABOUT: Final = "about.json"
+_TOLD: Final = ("name", "created_at", "photo")
+_ABOUT_MOST_BYTES: Final = 8 * 1024  # a name of 200 characters, escaped, is 2.4 KB at most
+_YEAR_10000: Final = 253_402_300_800  # in epoch seconds; no date is behind it
 _HIDDEN: Final = "hidden"
 _SIGNATURES: Final = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG\r\n\x1a\n", ".png"), (b"BM", ".bmp"), (b"RIFF", ".webp"))
 MEDIA_TYPES: Final = {".jpg": "image/jpeg", ".png": "image/png", ".bmp": "image/bmp", ".webp": "image/webp"}
@@ -77,11 +81,8 @@ class Shelf:
 
     def about(self, place: Path) -> About:
         """Return what is known of a task; of one whose process died early, next to nothing."""
-        try:
-            told = json.loads((place / _ABOUT).read_bytes())
-        except (OSError, ValueError):
-            told = {}
-        photo: Any = told.get("photo")
+        told = _told(place / _ABOUT)
+        photo = told.get("photo")
         return About(
             name=told.get("name"),
             created_at=told.get("created_at"),
@@ -109,6 +110,26 @@ def file_secret(folder: Path) -> bytes:
     finally:
         part.unlink(missing_ok=True)
     return place.read_bytes()
+
+
+def _told(file: Path) -> dict[str, Any]:
+    """Return what lies in *file*; nothing where it is no plain file, or not as we write it: others may reach it."""
+    try:
+        facts = file.lstat()
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _ABOUT_MOST_BYTES:
+            return {}
+        told = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) and _is_ours(**{name: told.get(name) for name in _TOLD}) else {}
+
+
+def _is_ours(*, name: object, created_at: object, photo: object) -> bool:
+    return (
+        (name is None or (isinstance(name, str) and name.isprintable()))
+        and (created_at is None or (isinstance(created_at, int | float) and 0 <= created_at < _YEAR_10000))
+        and photo in (None, *(f"photo{ending}" for ending in MEDIA_TYPES))
+    )
 
 
 def _ending(photo: bytes) -> str:

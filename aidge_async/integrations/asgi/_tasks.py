@@ -21,7 +21,7 @@ from aidge_async import NotSentError, RequestError
 from aidge_async.integrations.asgi._desk import Desk, desk_of
 from aidge_async.integrations.asgi._names import key_of, prefix_of, task_of
 from aidge_async.integrations.asgi._problems import ProblemError, wrong_field
-from aidge_async.integrations.asgi._reading import Wanted, field_of, read_sent
+from aidge_async.integrations.asgi._reading import Wanted, problem_of, read_sent
 from aidge_async.integrations.asgi._shelf import About
 from aidge_async.integrations.asgi._shown import show_task
 from aidge_async.journal import Entry
@@ -71,8 +71,7 @@ async def _record(desk: Desk, wanted: Wanted, *, key: str, by_key: bool) -> None
             raise wrong_field(
                 "Idempotency-Key", "this key was used for another request; send that one again, or take another key"
             ) from None
-        detail = str(exc).replace("'image'", f"'{wanted.image_field}'")
-        raise wrong_field(field_of(exc, wanted.image_field), detail) from None
+        raise problem_of(exc, wanted.image_field) from None
     # After the journal, so that of two requests under one key the one that is bought is the one that is shown.
     await anyio.to_thread.run_sync(lambda: desk.house.shelf.keep(place, photo=wanted.photo, name=wanted.name, at=at))
 
