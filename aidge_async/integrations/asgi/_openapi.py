@@ -12,7 +12,10 @@ from aidge_async.integrations.asgi._shelf import MEDIA_TYPES
 from aidge_async.integrations.asgi._tasks import PAGE_DEFAULT, PAGE_MOST
 
 _NUMBER: Final = {"type": "integer", "minimum": 1, "maximum": 10**18 - 1}
-_NOTE: Final = "All errors are problem documents (RFC 9457); `errors` names the fields that are wrong."
+_NOTE: Final = (
+    "All errors are problem documents (RFC 9457); `errors` names the fields that are wrong. "
+    "Beside these paths lies a page: `/`, and its files, each served by its name."
+)
 
 
 def document(mount: str, models: Collection[str]) -> dict[str, Any]:

@@ -71,10 +71,17 @@ _ANSWERS: Final[dict[str, Any]] = {
             "saved": {"type": "boolean", "description": "Whether all its pictures are here."},
             "done": {"type": "boolean", "description": "Whether nothing more is to be expected."},
             "reason": {**_MAYBE_TEXT, "description": "Why it failed, was refused, or is in doubt."},
-            "billable": {"type": "string", "enum": ["no", "yes", "unknown"]},
+            "billable": {
+                "type": "string",
+                "enum": ["no", "yes", "unknown"],
+                "description": "A refusal by the codes 1001 and 1002 is `unknown`, as a failure and a doubt are.",
+            },
             "created_at": _DATE,
             "changed_at": _DATE,
-            "seq": {**_NATURAL, "description": "The journal's number of its first change: the order of tasks."},
+            "seq": {
+                **_NATURAL,
+                "description": "The journal's number of its first change: the order of tasks, and no event's id.",
+            },
             "links": _object({"self": _TEXT, "events": _TEXT}),
         }
     ),

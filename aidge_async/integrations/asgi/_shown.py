@@ -26,6 +26,10 @@ _BILLABLE: Final[Mapping[State, str]] = {
 }
 
 
+# Codes 1001 and 1002 refuse, and nobody knows whether they are billed: the library's sentence says so in these words.
+_BILL_NOT_KNOWN: Final = "whether it is billed is not known"
+
+
 def is_done(entry: Entry) -> bool:
     """Return whether nothing more is to be expected of a task; a late answer may still bring one in doubt back."""
     return entry.state in _ENDS or (entry.state is State.SUCCEEDED and entry.saved_at is not None)
@@ -54,12 +58,18 @@ def show_task(number: int, entry: Entry, about: About, *, mount: str) -> dict[st
         "saved": entry.saved_at is not None,
         "done": is_done(entry),
         "reason": entry.reason,
-        "billable": _BILLABLE[entry.state],
+        "billable": _billable(entry),
         "created_at": _date(entry.at if about.created_at is None else about.created_at),
         "changed_at": _date(entry.at if entry.saved_at is None else max(entry.at, entry.saved_at)),
         "seq": number,
         "links": {"self": own, "events": f"{own}/events"},
     }
+
+
+def _billable(entry: Entry) -> str:
+    if entry.state is State.REFUSED and _BILL_NOT_KNOWN in (entry.reason or ""):
+        return "unknown"
+    return _BILLABLE[entry.state]
 
 
 def _date(seconds: float) -> str:
