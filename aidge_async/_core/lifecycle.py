@@ -76,7 +76,8 @@ def may_decide(before: State, after: State) -> bool:
     return before is not State.SENDING and after in DECISIONS and may_follow(before, after)
 
 
-def _without_links(reason: str | None) -> str | None:
+def without_links(reason: str | None) -> str | None:
+    """Return *reason* with its links cut out."""
     return None if reason is None else _LINK.sub("<link>", reason)
 
 
@@ -110,7 +111,7 @@ class Entry:
     state: State
     at: float
     token: str | None = None
-    reason: str | None = attrs.field(default=None, converter=_without_links)
+    reason: str | None = attrs.field(default=None, converter=without_links)
     task_id: str | None = None
     pictures: int = 0
     folder: str | None = None

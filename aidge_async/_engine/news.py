@@ -6,11 +6,12 @@ It decides nothing, and nothing that goes wrong in an observer may reach the cal
 
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 import attrs
 
 from aidge_async import events
+from aidge_async._core import lifecycle
 from aidge_async.ports import Observer
 
 logger = logging.getLogger("aidge_async")
@@ -40,7 +41,8 @@ class News:
         self._unknown_words: set[str] = set()
 
     def tell(self, event: events.Event) -> None:
-        """Log *event* and tell every observer."""
+        """Log *event* and tell every observer; links are cut out of its reason."""
+        event = _without_links(event)
         level = self._level(event)
         if logger.isEnabledFor(level):
             logger.log(level, "%s %s", type(event).__name__, attrs.asdict(event))
@@ -55,3 +57,11 @@ class News:
             self._unknown_words.add(event.word)  # said once; an unknown word means running
             return logging.WARNING
         return _LEVELS.get(type(event), logging.DEBUG)
+
+
+def _without_links(event: events.Event) -> events.Event:
+    """The gateway's words may repeat the picture's link, which may be signed."""
+    told: Any = event  # most events have a reason, and the checker takes evolve for all of them together
+    reason: str | None = getattr(told, "reason", None)
+    cut = lifecycle.without_links(reason)
+    return event if cut == reason else cast("events.Event", attrs.evolve(told, reason=cut))
