@@ -11,18 +11,17 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
 
 from tests.core.test_image import picture
+from tests.matrix.attacked import Attacked
 from tests.matrix.scoring import Score
 from tests.sandbox.by_hand import QUERY, SUBMIT, element, quoted, sign_classic, sign_v2, wrapped
 from tests.sandbox.raw_peer import Peer, ask, query, submit
 
-MOST: Final = 128_000_000  # bytes: eight contents of the heaviest that is taken, or one decoded picture of 3000x3000
 COMMAND: Final = """
 import json
 from aidge_async.sandbox.server import serve
@@ -32,29 +31,15 @@ serve(SandboxSettings(duration=0, spread=0), announce=lambda ready: print(json.d
 JSON: Final = {"Content-Type": "application/json"}
 
 
-@attrs.define
-class Target:
-    """A sandbox in a process of its own, and what it did that it should not have done."""
+@attrs.define(kw_only=True)
+class Target(Attacked):
+    """A sandbox in a process of its own."""
 
-    process: "subprocess.Popen[str]"
     peer: Peer
-    wrong: list[str] = attrs.field(factory=list)
-    tried: int = 0
-
-    def must(self, name: str, found: object, *allowed: object) -> None:
-        """Note it where what was found is none of what is right."""
-        self.tried += 1
-        if found not in allowed:
-            self.wrong.append(f"{name}: {found!r} is none of {allowed!r}"[:300])
 
     def told(self, name: str) -> Any:
         """Return what the control plane says."""
         return ask(self.peer, "GET", f"/_sandbox/{name}").json()
-
-    def most_memory(self) -> int:
-        """Return the most bytes that the process ever held."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 @contextlib.contextmanager
@@ -65,7 +50,7 @@ def target() -> Iterator[Target]:
         try:
             assert process.stdout is not None
             ready = json.loads(process.stdout.readline())
-            yield Target(process, Peer(**ready))
+            yield Target(process=process, peer=Peer(**ready))
         finally:
             process.terminate()
         assert process.stderr is not None
@@ -228,13 +213,6 @@ def test_R16_attacked(score: Score) -> None:
         submit(on.peer)
         ask(on.peer, "POST", "/_sandbox/reset")
         for attack in ATTACKS:
-            before, tried, wrong = on.most_memory(), on.tried, len(on.wrong)
-            attack(on)
-            missed, grew = on.wrong[wrong:], on.most_memory() - before
-            name = attack.__name__.replace("_", " ")
-            score(
-                f"{name}: {on.tried - tried} attacks", missed or "each as it must be", "each as it must be", not missed
-            )
-            score(f"{name}: memory", f"+{grew / 1e6:.1f} MB", f"+{MOST / 1e6:.0f} MB", grew <= MOST)
+            on.suffer(attack, score)
         works = submit(on.peer).json()["resCode"] == 200
         score("a good submit after all of it", "accepted" if works else "refused", "accepted", works)
