@@ -2,12 +2,30 @@
 
 import io
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 from PIL import Image, ImageDraw
 
 from aidge_async.sandbox.server import RunningSandbox, running_sandbox
 from aidge_async.sandbox.settings import SandboxSettings
+
+# By what the extra `web-tests` brings: the tests that need it. Without it they are not collected, which is said above
+# all others; `.ci/run` looks that it is there.
+_WEB_TESTS = {
+    "playwright": ["integrations/test_page*.py"],
+    "schemathesis": ["integrations/test_openapi.py"],
+    "fastapi": ["integrations/test_backend_load.py", "integrations/test_readme_backends.py"],
+    "litestar": ["integrations/test_readme_backends.py"],
+}
+_MISSING = [name for name in _WEB_TESTS if find_spec(name) is None]
+collect_ignore_glob = [path for name in _MISSING for path in _WEB_TESTS[name]]
+
+
+def pytest_report_header() -> list[str]:
+    """Say which tests are left out for want of a package."""
+    left_out = ", ".join(sorted(set(collect_ignore_glob)))
+    return [f"left out, install '.[dev,web-tests]' for them: {left_out}"] if left_out else []
 
 
 @pytest.fixture(params=["asyncio", "trio"])

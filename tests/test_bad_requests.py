@@ -109,6 +109,7 @@ async def test_bad_value_is_refused_by_both(bad: Bad, shared_sandbox: RunningSan
 
 
 @pytest.mark.parametrize(("content", "client_says", "sandbox_says"), PICTURES)
+@pytest.mark.slow
 async def test_bad_picture_is_refused_by_both(
     content: Callable[[], bytes], client_says: str, sandbox_says: str, shared_sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

@@ -232,6 +232,7 @@ def _unknown_name() -> AidgeClient:
 
 
 @pytest.mark.parametrize("make", [_nobody, _unknown_name])
+@pytest.mark.slow
 async def test_unreachable_gateway_was_certainly_not_sent_to(make: Any) -> None:
     """A refused connection and an unknown name are proven: no byte left."""
     async with make() as aidge:

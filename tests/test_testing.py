@@ -21,6 +21,7 @@ from tests.support import URL_REQUEST
 README = Path(__file__).parent.parent / "README.md"
 
 
+@pytest.mark.slow
 async def test_sandbox_without_a_socket_serves_the_whole_way(tmp_path: Path, photo: bytes) -> None:
     """Submit, query and download need no socket, on either loop."""
     sandbox = InProcessSandbox(SandboxSettings(duration=0, spread=0))
@@ -33,6 +34,7 @@ async def test_sandbox_without_a_socket_serves_the_whole_way(tmp_path: Path, pho
 
 
 @pytest.mark.parametrize("how", ["reset", "close"])
+@pytest.mark.slow
 async def test_lost_answer_without_a_socket_is_lost(how: str) -> None:
     """A fault below HTTP is the error that httpx raises for it, and the ledger tells the truth."""
     sandbox = InProcessSandbox()

@@ -16,6 +16,7 @@ POLL = ("--poll", "1")
 SMALL = ("--dimension", "512", "--count", "1", *POLL)
 
 
+@pytest.mark.slow
 def test_pictures_are_saved_and_their_paths_printed(account: RunningSandbox, look: Path, tmp_path: Path) -> None:
     """Files and URLs go side by side; stdout has a path a line, the sheet's last, and stderr nothing."""
     out, url = tmp_path / "new" / "out", "http://example.com/b.jpg?Signature=x"

@@ -156,6 +156,7 @@ def test_version_is_the_installed_one() -> None:
         ("PIL", "sandbox", ["demo"]),
     ],
 )
+@pytest.mark.slow
 def test_missing_extra_is_one_sentence(module: str, extra: str, arguments: list[str], tmp_path: Path) -> None:
     """Without what an extra brings, one sentence says what to install."""
     program = (

@@ -317,6 +317,7 @@ async def test_many_deadlines_are_kept_and_forgotten() -> None:
         assert len(run._due._heap) <= 2 * 5 + 65
 
 
+@pytest.mark.slow
 async def test_statistics_tell_how_far_it_is() -> None:
     """Counts by outcome, what is in flight, the rate, the time left, and pictures asked for and delivered."""
     _, client = virtual_sandbox(SandboxSettings(duration=10, spread=0), limits=Limits(submit_rate=2, query_rate=None))

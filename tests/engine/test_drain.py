@@ -83,6 +83,7 @@ async def test_who_waits_for_a_permit_is_turned_away_at_once() -> None:
     assert len(gateway.posted) == 1
 
 
+@pytest.mark.slow
 async def test_batch_is_drained_with_its_client() -> None:
     """What runs is finished or named, what was drawn is not submitted, and nothing more is drawn."""
     world, client = virtual_sandbox(SandboxSettings(duration=30, spread=0.8), limits=Limits(submit_rate=2))

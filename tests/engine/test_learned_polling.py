@@ -34,6 +34,7 @@ async def test_learned_client_asks_seldom_and_is_soon_told() -> None:
     assert delay <= 3
 
 
+@pytest.mark.slow
 async def test_what_was_learned_lasts_as_long_as_the_client() -> None:
     """The second thirty tasks of a client cost less than the first five, and a new client begins anew."""
     world, client = virtual_sandbox(SETTINGS, polling=Polling.learned())

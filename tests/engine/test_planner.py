@@ -95,6 +95,7 @@ async def ended(aidge: AidgeClient, key: str, *states: State) -> Entry:
             await anyio.sleep(0.5)
 
 
+@pytest.mark.slow
 async def test_planned_request_is_submitted_followed_and_saved(file: Path, tmp_path: Path, photo: bytes) -> None:
     """What is planned is on disk at once, bought once, and its pictures are saved without anybody waiting for them."""
     world, aidge = virtual_sandbox(SETTINGS, journal=file, limits=Limits(submit_rate=1))
@@ -340,6 +341,7 @@ async def test_trouble_with_the_spool_is_told_and_nothing_is_recorded(file: Path
         assert await aidge.journal.find("sku-1") is None
 
 
+@pytest.mark.slow
 async def test_content_nobody_needs_is_swept(file: Path) -> None:
     """What a process left in the spool that died before it recorded the entry goes after an hour, nothing else."""
     async with ScriptedGateway(submits=[refused("501")]).client(journal=file) as aidge:

@@ -130,6 +130,7 @@ def rates(*shared: SharedPace) -> list[float | None]:
     return [one.limiter.statistics().paths["/submit"].rate for one in shared]
 
 
+@pytest.mark.slow
 async def test_processes_keep_one_rate_together_and_use_it(journal: Path) -> None:
     """Three that want all they can get start 10 a second between them, not 30; the margin costs 2 % of it."""
     starts, limits = Starts(), Limits(submit_rate=10.0)

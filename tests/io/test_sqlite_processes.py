@@ -56,6 +56,7 @@ async def test_killed_after_acceptance_is_followed_by_another(tmp_path: Path) ->
         assert await journal.unsettled() == [adopted]
 
 
+@pytest.mark.slow
 async def test_find_waits_for_what_another_process_is_sending(tmp_path: Path) -> None:
     """Until there is a task, which is then everybody's."""
     path = tmp_path / "journal"
@@ -133,6 +134,7 @@ def test_same_keys_in_several_processes_are_bought_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on a file's size is one of POSIX")
+@pytest.mark.slow
 async def test_disk_that_fills_up_is_told_and_loses_nothing(tmp_path: Path) -> None:
     """The record that does not fit fails with the cause; all before it are kept, and the file is sound."""
     path = tmp_path / "journal"

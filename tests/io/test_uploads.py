@@ -33,6 +33,7 @@ def fingerprint(image: bytes) -> str:
 @pytest.mark.parametrize(
     ("wire_format", "model"), [(WireFormat.DOCUMENTED, "universal_model_1"), (WireFormat.FLAT, "WHITE")]
 )
+@pytest.mark.slow
 async def test_gateway_decodes_what_was_handed_over(photo: bytes, wire_format: WireFormat, model: str) -> None:
     """In JSON text nested in JSON and in flat JSON, three bytes around each edge; what pads it is no plain zero."""
     assert len(photo) < min(EDGES)

@@ -77,6 +77,7 @@ def test_palette_with_a_transparent_colour_has_alpha() -> None:
         ((600, 3700), False),
     ],
 )
+@pytest.mark.slow
 def test_only_what_is_outside_in_every_reading_is_refused(size: tuple[int, int], taken: bool) -> None:
     """Edges and single sides that one reading of the page allows pass; six times as long as wide is our own bound."""
     content = photo(*size, kind="PNG")

@@ -220,6 +220,7 @@ def test_transport_is_in_the_scope(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_command_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
     """A process that serves prints one JSON line, serves, and ends with status 0 and a clean stderr."""
     command = [sys.executable, "-W", "error", "-c", COMMAND]
