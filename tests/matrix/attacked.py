@@ -19,8 +19,9 @@ _RIGHT: Final = "each as it must be"
 
 @attrs.define(kw_only=True)
 class Attacked:
-    """Hold a process, what it did wrong, and how often it was tried."""
+    """Hold a process by its name, what it did wrong, and how often it was tried."""
 
+    name: str
     process: "subprocess.Popen[str]"
     wrong: list[str] = attrs.field(factory=list)
     tried: int = 0
@@ -45,6 +46,6 @@ class Attacked:
         before, tried, wrong = self.most_memory(), self.tried, len(self.wrong)
         attack(self)
         missed, grew = self.wrong[wrong:], max(0, self.most_memory() - before)  # Linux counts roughly, so it may shrink
-        name = attack.__name__.replace("_", " ")
+        name = f"{self.name}: {attack.__name__.replace('_', ' ')}"
         score(f"{name}: {self.tried - tried} attacks", missed or _RIGHT, _RIGHT, not missed)
         score(f"{name}: memory", f"{grew / 1e6:+.1f} MB", f"+{MOST / 1e6:.0f} MB", grew <= MOST)

@@ -8,6 +8,7 @@ import contextlib
 import http.client
 import json
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -31,7 +32,8 @@ from tests.test_secrets import find
 
 MAX_WAITING: Final = 12
 READ_WITHIN: Final = 3.0  # seconds, instead of 60: a row must not wait a minute
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 10.0
+_ADDRESSES: Final = 4 * 1024**3  # bytes; threads reserve much that they never touch
 _ROOT: Final = Path(__file__).parents[2]
 _MEDIA_TYPE: Final = "application/problem+json"
 ANNA: Final = {"X-Who": "anna"}
@@ -161,10 +163,12 @@ def attacked(folder: Path, sandbox: SocketSandbox) -> Iterator[TasksApp]:
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            yield TasksApp(process=process, port=port, folder=folder, sandbox=sandbox)
+            yield TasksApp(name="tasks app", process=process, port=port, folder=folder, sandbox=sandbox)
         finally:
             process.terminate()
-            process.wait(_PATIENCE)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+            process.kill()  # a thread that reads a pipe for good would hold it, and us
     said = (folder / "stderr").read_text()
     assert "Traceback" not in said, said[-2000:]
     assert find(said) == []
@@ -176,6 +180,9 @@ def _who(request: Request) -> str | None:
 
 def main(folder: Path) -> None:
     """Serve until SIGTERM; the port is printed once it can be asked."""
+    resource.setrlimit(
+        resource.RLIMIT_AS, (_ADDRESSES, _ADDRESSES)
+    )  # whoever reads /dev/zero fails here, not the machine
     _reading._READ_WITHIN = READ_WITHIN  # type: ignore[misc]  # a minute is too long for a row
     limits = Limits(submit_rate=None, query_rate=None)
 

@@ -20,6 +20,7 @@ from aidge_async.testing import SocketSandbox
 from tests import test_secrets
 from tests.cli.support import typed
 from tests.matrix.scoring import Score
+from tests.matrix.web_secrets import search_web
 from tests.matrix.wire import LOOPS
 from tests.test_secrets import MARKER, find, traces_of, written_below
 
@@ -115,7 +116,7 @@ def test_R15_secrets(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Nowhere: logs at DEBUG, reprs, tracebacks with locals, pickles, journal, reports, NDJSON, pages."""
+    """Nowhere: logs at DEBUG, reprs, tracebacks with locals, pickles, journal, spool, reports, pages, streams."""
     log = io.StringIO()
     handler = logging.StreamHandler(log)
     logging.getLogger().addHandler(handler)
@@ -146,5 +147,6 @@ def test_R15_secrets(
     (tmp_path / "run").mkdir()
     hits = told_of(lambda: test_secrets.test_command_line_leaves_no_trace(tmp_path / "run", photo, monkeypatch, capsys))
     score("run, doctor and wrong use", f"{hits or 0} hits", "0", not hits)
+    search_web(score, tmp_path / "web")
     found = [text for text in (MARKER, "x?sign=AB", "a&Signature=1") if not find(text)]
     score("the search itself, on three marks", f"{3 - len(found)} found", "3", not found)

@@ -1,4 +1,4 @@
-"""R16: the sandbox attacked: huge bodies, bad signatures, replayed links, decompression bombs, path tricks."""
+"""R16: the sandbox and the tasks app attacked: bodies, signatures, replayed links, bombs, people, path tricks."""
 
 import base64
 import contextlib
@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ import attrs
 from tests.core.test_image import picture
 from tests.matrix.attacked import Attacked
 from tests.matrix.scoring import Score
+from tests.matrix.tasks_attacks import attack_tasks_app
 from tests.sandbox.by_hand import QUERY, SUBMIT, element, quoted, sign_classic, sign_v2, wrapped
 from tests.sandbox.raw_peer import Peer, ask, query, submit
 
@@ -50,7 +52,7 @@ def target() -> Iterator[Target]:
         try:
             assert process.stdout is not None
             ready = json.loads(process.stdout.readline())
-            yield Target(process=process, peer=Peer(**ready))
+            yield Target(name="sandbox", process=process, peer=Peer(**ready))
         finally:
             process.terminate()
         assert process.stderr is not None
@@ -207,7 +209,7 @@ def _with_size(content: bytes, side: int) -> bytes:
 ATTACKS: Final = (huge_bodies, bad_signatures, replayed_links, bombs, path_tricks)
 
 
-def test_R16_attacked(score: Score) -> None:
+def test_R16_attacked(score: Score, tmp_path: Path) -> None:
     """Refused with the right error, memory bounded, nothing served from outside; and it works on afterwards."""
     with target() as on:
         submit(on.peer)
@@ -216,3 +218,4 @@ def test_R16_attacked(score: Score) -> None:
             on.suffer(attack, score)
         works = submit(on.peer).json()["resCode"] == 200
         score("a good submit after all of it", "accepted" if works else "refused", "accepted", works)
+    attack_tasks_app(score, tmp_path)

@@ -1,4 +1,8 @@
-"""R16: the tasks app attacked over a socket: bodies, other people's tasks, foreign pages, paths, links, crowds."""
+"""
+The tasks app attacked over a socket, as R16 does: bodies, other people's tasks, foreign pages, paths, links, crowds.
+
+The bodies lie in `tasks_bodies.py`, the process in `tasks_target.py`; the sandbox is the row's own matter.
+"""
 
 import contextlib
 import itertools
@@ -256,12 +260,12 @@ ATTACKS: Final = (
 )  # fmt: skip
 
 
-def test_R16_tasks_app(score: Score, tmp_path: Path) -> None:
-    """Refused with the right status and a problem document, memory bounded, nothing from outside, no secret told."""
+def attack_tasks_app(score: Score, folder: Path) -> None:
+    """State what came of each: right status, a problem document, bounded memory, nothing from outside, no secret."""
     settings = SandboxSettings(duration=0, spread=0, key_secret=MARKER)
-    with SocketSandbox.run(settings) as sandbox, attacked(tmp_path, sandbox) as on:
+    with SocketSandbox.run(settings) as sandbox, attacked(folder, sandbox) as on:
         on.buy(draw_photo(shade=0))
         for attack in ATTACKS:
             on.suffer(attack, score)
         works = _until(lambda: on.buy(draw_photo(shade=99)).status == 202)
-        score("a good photo after all of it", "taken" if works else "refused", "taken", works)
+        score("tasks app: a good photo after all of it", "taken" if works else "refused", "taken", works)
