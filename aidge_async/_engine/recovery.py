@@ -25,6 +25,7 @@ from aidge_async.ports import DurableJournal
 
 _EVERY: Final = 1.0  # seconds between two looks for the dead; their tasks are followed on within two
 _SAVES_AT_ONCE: Final = 8
+_SAVE_AGAIN: Final = (10.0, 60.0, 600.0)  # seconds after pictures could not be saved; a full disk may have room by then
 _FOLLOWED: Final = frozenset({State.ACCEPTED, State.SUCCEEDED})  # of the succeeded, those whose pictures are not saved
 # Tasks that are begun to be followed in one go, and seconds to the next: 10,000 in one go held the loop for over two
 # seconds; so many hold it for some 15 ms.
@@ -150,15 +151,27 @@ class Recovery:
             self._tell_unsaved(entry, poller.state.error if isinstance(poller.state, TaskFailed) else poller.stopped_by)
 
     def _tell_unsaved(self, entry: Entry, error: Exception | None) -> None:
-        """Tell of pictures that cannot be had or saved now; who takes over from this process tries again."""
+        """Tell of pictures that cannot be had or saved now; in the end who takes over from this process tries again."""
         reason = f"the pictures of {entry.key!r} are not saved: {error}"
         self._news.tell(events.RecordFailed(task_id=entry.task_id or "", reason=reason))
 
     async def _bring_home(self, entry: Entry, result: object, folder: Path) -> None:
+        for wait in (*_SAVE_AGAIN, None):
+            if await self._is_saved(entry, result, folder) or wait is None:
+                return
+            await anyio.sleep(wait)
+            if self._left:
+                return
+            self._busy.begin()
+
+    async def _is_saved(self, entry: Entry, result: object, folder: Path) -> bool:
+        """Save pictures, and return whether they are."""
         try:
             async with self._saving:
                 await self._save(entry.key, result, folder)
         except Exception as exc:  # noqa: BLE001  the boundary: the client's other tasks go on
             self._tell_unsaved(entry, exc)
+            return False
         finally:
             self._busy.end()
+        return True

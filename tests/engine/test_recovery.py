@@ -225,9 +225,35 @@ async def test_task_that_cannot_be_saved_harms_no_other() -> None:
             heir = Heir.of(aidge)
             heir.broken = error
             await heir.inherit(left_behind(aidge))
-            await anyio.sleep(20)
+            await anyio.sleep(8)
             assert [str(error) in reason for reason in heir.told()] == [True]
             assert aidge._open()._group.cancel_scope.cancel_called is False
+
+
+async def test_pictures_that_could_not_be_saved_are_tried_again() -> None:
+    """After a while three times more, saved as soon as that works, and left to the next process in the end."""
+    for mended in (True, False):
+        async with client_at(ScriptedGateway()) as aidge:
+            heir = Heir.of(aidge)
+            heir.broken = DownloadError("no room")
+            await heir.inherit(left_behind(aidge))
+            await anyio.sleep(30)
+            assert len(heir.told()) == 2
+            heir.broken = None if mended else heir.broken
+            await anyio.sleep(3600)
+            assert (len(heir.saved), len(heir.told())) == ((1, 2) if mended else (0, 4))
+
+
+async def test_drained_client_tries_no_more_to_save() -> None:
+    """What could not be saved when a client is drained is left to the next process."""
+    async with client_at(ScriptedGateway()) as aidge:
+        heir = Heir.of(aidge)
+        heir.broken = DownloadError("no room")
+        await heir.inherit(left_behind(aidge))
+        await anyio.sleep(8)
+        await aidge.drain(1)
+        await anyio.sleep(3600)
+        assert len(heir.told()) == 1
 
 
 async def test_task_that_others_watch_too_ends_once() -> None:
