@@ -1,6 +1,7 @@
 """What all tests share: both event loops, a sandbox on a socket, and a photograph."""
 
 import io
+import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 
@@ -9,6 +10,9 @@ from PIL import Image, ImageDraw
 
 from aidge_async.sandbox.server import RunningSandbox, running_sandbox
 from aidge_async.sandbox.settings import SandboxSettings
+
+# A shell's background job ignores Ctrl-C, and so would every process that a test starts to send it one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # By what the extra `web-tests` brings: the tests that need it. Without it they are not collected, which is said above
 # all others; `.ci/run` looks that it is there.
