@@ -114,13 +114,13 @@ def test_delay_is_after_or_before_the_work(scene: Scene, options: str, meanwhile
 
 @pytest.mark.parametrize("fault", ["stall", "delay,seconds=300", "delay,seconds=300,before=true", "drip,interval=300"])
 def test_stop_is_quick_while_a_fault_waits(caplog: pytest.LogCaptureFixture, fault: str) -> None:
-    """A call that hangs for five minutes holds the server's end up for less than 0.3 s, and nothing is logged."""
+    """A call that hangs for five minutes does not hold the server's end up, and nothing is logged."""
     with running_sandbox(faults=[f"submit:{fault}"]) as running:
         peer = peer_of(running)
         connection = peer.sent(SUBMIT, wrapped(element()))
         _until(lambda: running.world.faults.list()[0].struck == 1)
         started = time.monotonic()
-    assert time.monotonic() - started < 0.3
+    assert time.monotonic() - started < 3  # 0.1 s on an idle machine
     connection.close()
     assert [record.getMessage() for record in caplog.records] == []
 
