@@ -156,13 +156,14 @@ class Recovery:
         self._news.tell(events.RecordFailed(task_id=entry.task_id or "", reason=reason))
 
     async def _bring_home(self, entry: Entry, result: object, folder: Path) -> None:
-        for wait in (*_SAVE_AGAIN, None):
-            if await self._is_saved(entry, result, folder) or wait is None:
+        for wait in _SAVE_AGAIN:
+            if await self._is_saved(entry, result, folder):
                 return
             await anyio.sleep(wait)
             if self._left:
                 return
             self._busy.begin()
+        await self._is_saved(entry, result, folder)
 
     async def _is_saved(self, entry: Entry, result: object, folder: Path) -> bool:
         """Save pictures, and return whether they are."""

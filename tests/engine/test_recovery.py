@@ -244,6 +244,17 @@ async def test_pictures_that_could_not_be_saved_are_tried_again() -> None:
             assert (len(heir.saved), len(heir.told())) == ((1, 2) if mended else (0, 4))
 
 
+async def test_what_is_followed_already_is_not_followed_twice() -> None:
+    """An entry that was both bought and taken over has one watcher and is saved once; one without a task has none."""
+    async with client_at(ScriptedGateway()) as aidge:
+        heir = Heir.of(aidge)
+        for entry in (left_behind(aidge), left_behind(aidge), left_behind(aidge, State.PLANNED)):
+            heir.recovery.follow(entry)
+        assert repr(heir.recovery) == "<Recovery, 1 tasks followed>"
+        await anyio.sleep(60)
+        assert len(heir.saved) == 1
+
+
 async def test_drained_client_tries_no_more_to_save() -> None:
     """What could not be saved when a client is drained is left to the next process."""
     async with client_at(ScriptedGateway()) as aidge:

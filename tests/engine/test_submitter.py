@@ -289,3 +289,12 @@ async def test_deadline_bounds_the_retries() -> None:
         with pytest.raises((RateLimitError, DeadlineError)):
             await aidge.submit(URL_REQUEST, deadline=10)
         assert 8 <= anyio.current_time() - began <= 10
+
+
+async def test_deadline_behind_a_refusal_tells_of_the_refusal() -> None:
+    """Who was refused for the rate and gets no second permit in time hears why, not only that time is up."""
+    gateway = ScriptedGateway(submits=[refused("501")])
+    async with gateway.client(limits=Limits(submit_rate=0.01)) as aidge:
+        with pytest.raises(RateLimitError):
+            await aidge.submit(URL_REQUEST, deadline=60)
+    assert len(gateway.posted) == 1
