@@ -24,7 +24,7 @@ from tests.integrations.servers import serving
 from tests.integrations.support import ANNA, MODEL, MOUNT, ONE_SUBMIT, Backend, backend_in
 from tests.matrix.scoring import Score
 from tests.matrix.wire import FREE, LOOPS
-from tests.test_secrets import MARKER, find
+from tests.test_secrets import MARKER, find, text_of
 
 PAGE: Final = Path(__file__).parents[2] / "aidge_async" / "integrations" / "asgi" / "page"
 LINKS: Final = 4
@@ -42,9 +42,18 @@ def kept(folder: Path) -> dict[str, Hits]:
     found: dict[str, Hits] = {"spool": [], "elsewhere": []}
     for file in (path for path in folder.rglob("*") if path.is_file()):
         where = "spool" if file.parent.name == "journal.db-spool" else "elsewhere"
-        hits = find(file.name + file.read_bytes().decode("latin-1"))
+        hits = find(file.name + text_of(file))
         found[where] += [f"{hit} in {file.name}" for hit in hits]
     return found
+
+
+async def left_in_spool(folder: Path) -> Hits:
+    """Return what stays in the spool; a file goes a moment after its task is seen to have ended."""
+    for _ in range(100):
+        if not kept(folder)["spool"]:
+            break
+        await anyio.sleep(0.05)
+    return kept(folder)["spool"]
 
 
 async def said(backend: Backend) -> Hits:
@@ -112,13 +121,13 @@ async def waiting_then_accepted(folder: Path) -> dict[str, Hits | int]:
         found["spooled"] = len([hit for hit in kept(folder)["spool"] if hit.startswith("sign=")])
         async with backend_in(folder, sandbox=gateway, limits=FREE) as backend:
             await _until_done(backend)
-            found["accepted: the spool"] = kept(folder)["spool"]
+            found["accepted: the spool"] = await left_in_spool(folder)
             for kind, fields in ENDS:
                 sandbox.fault("submit", kind, next=1, **fields)
                 own = (await _post(backend, LINKS))["links"]["self"]
                 task = await backend.until(own, lambda task: task["done"])
                 if task["state"] != "in_doubt":  # then it may have to be sent once more, by a person's word
-                    found[f"{fields['code']}, {task['state']}: the spool"] = kept(folder)["spool"]
+                    found[f"{fields['code']}, {task['state']}: the spool"] = await left_in_spool(folder)
             found |= await _searched("ended", backend, folder)
         found["closed: files"] = kept(folder)["elsewhere"]
     return found
