@@ -132,13 +132,14 @@ class Pace:
         """
         accepted = self._accepted_before(started)
         self._took(started, now)
-        self._refusals.append(started.at)
-        self.hold(now + self._adapted.refused(started, now, accepted=accepted, wait=wait))
+        self._exclude(started)
+        at_most = max(accepted, self._arrived_with(started, now))
+        self.hold(now + self._adapted.refused(started, now, accepted=accepted, at_most=at_most, wait=wait))
         self._adapt()
 
     def exclude(self, started: Start, now: float) -> None:
         """Record that the server refused a call for a rate that is not this one's: it took no share of it."""
-        self._refusals.append(started.at)
+        self._exclude(started)
         self.lost(started, now)
 
     def hold(self, until: float) -> None:
@@ -161,6 +162,19 @@ class Pace:
         refused = sum(1 for at in self._refusals if started.at - _SECOND < at <= started.at)
         return max(0, started.crowd - refused)
 
+    def _arrived_with(self, started: Start, now: float) -> int:
+        """Return how many of the log, and not refused, may have arrived in one second with *started*."""
+        first, last = started.at - _SECOND, started.at + self._late(started, now)
+        return sum(
+            1
+            for start in self._starts
+            if not start.is_refused and start.at <= last and start.at + self._late(start, now) > first
+        )
+
+    def _exclude(self, started: Start) -> None:
+        started.is_refused = True
+        self._refusals.append(started.at)
+
     def _adapt(self) -> None:
         if self._adapted.in_force != self.rate:
             self._keep(self._adapted.in_force)
@@ -177,10 +191,15 @@ class Pace:
         self._latencies.append(started.latency)
         self._least_latency = min(self._latencies)
 
-    def _correction(self, started: Start, now: float) -> float:
+    def _late(self, started: Start, now: float) -> float:
+        """Return by how much a call may have arrived later than the fastest, so far as that is held against it."""
         most = self._most_cold_correction if started.is_cold else _MOST_CORRECTION
+        took = now - started.at if started.latency is None else started.latency
+        return min(most, max(0.0, took - self._least_latency))
+
+    def _correction(self, started: Start, now: float) -> float:
+        late = self._late(started, now)
         if started.latency is not None:
-            return min(most, max(0.0, started.latency - self._least_latency))
+            return late
         # Not answered yet: look again after a short while, rather than wait for the most that it may be.
-        overdue = max(0.0, now - started.at - self._window)
-        return min(most, overdue + _MOST_CORRECTION, max(0.0, now - started.at - self._least_latency))
+        return min(late, max(0.0, now - started.at - self._window) + _MOST_CORRECTION)

@@ -7,11 +7,12 @@ A refusal tells more than that there was one: the starts of the second before it
 server takes. So the way down is no guess (TCP takes 0.5, CUBIC and botocore 0.7), and the way up is that of TCP's BBR:
 go on at the rate that is known to hold, and try a higher one for a moment.
 
-* **Refused** at the known rate R, with A accepted in the second before. Where A + 1 < 0.9 R, the limit has fallen:
-  R becomes 0.98 x A, at least 0.98 and R / 4, and nobody starts for a second. Otherwise one call came too many,
-  perhaps because another was late: R x (1 - 1 / (4 R)), at most 0.98 R, and a quarter of a second; refused again within
-  three seconds and two starts, 0.98 x A or that share squared, and a second. A wait that the gateway names is kept if
-  it is longer. Calls that had started by then lower nothing.
+* **Refused** at the known rate R, with A accepted in the second before and M that may have arrived in one second with
+  it, which are more where calls were late. Where M + 1 < 0.9 R, the limit has fallen: R becomes 0.98 x A, at least 0.98
+  and R / 4, and nobody starts for a second. Otherwise one call came too many, perhaps because another was late:
+  R x (1 - 1 / (4 R)), at most 0.98 R, and a quarter of a second; refused again within three seconds and two starts,
+  0.98 x M or that share squared, and a second. A wait that the gateway names is kept if it is longer. Calls that had
+  started by then lower nothing.
 * **Trying**: where callers wait for the rate, as many starts as fill a second go out at R x (1 + step); then R again
   until all are answered. None refused: that is R, and the next try, with a step four times as large (0.05, 0.2, 0.8,
   then 1), follows at once. One refused: R stays, or becomes 0.98 x A if that is more; the step is 0.05 again.
@@ -84,6 +85,7 @@ class Start:
         crowd: Starts in the second before it.
         is_cold: Whether connections may have had to be made for it.
         latency: How long its answer took, once it came.
+        is_refused: Whether the server took no share of the rate for it.
         part_of: The try that it belongs to.
     """
 
@@ -91,6 +93,7 @@ class Start:
     crowd: int = 0
     is_cold: bool = False
     latency: float | None = None
+    is_refused: bool = False
     part_of: Try | None = None
 
 
@@ -156,7 +159,7 @@ class Rate:
         if start.part_of is not None and start.part_of is self._try:
             self._be_quiet(now, 0.0)
 
-    def refused(self, start: Start, now: float, *, accepted: int, wait: float | None) -> float:
+    def refused(self, start: Start, now: float, *, accepted: int, at_most: int, wait: float | None) -> float:
         """
         Take note of a refusal and return for how many seconds nobody may start.
 
@@ -164,6 +167,7 @@ class Rate:
             start: The refused call's.
             now: The reading of the clock.
             accepted: Starts of the second before it that were not refused.
+            at_most: Starts not refused that the server may have counted in one second with it, if they were late.
             wait: Seconds that the gateway named; `None`: it named none.
         """
         told = wait or 0.0
@@ -171,8 +175,9 @@ class Rate:
             return told
         tried = start.part_of if start.part_of is self._try else None
         holds, least_lull = 0.0, _LULL  # for a try: it is given up, and the log knows what the server has counted
-        # The count may be some off: calls that were slow on their way arrived in another second than they left in.
-        fallen = accepted + 1 < _FALLEN * self._known
+        # Calls that were slow on their way arrived in another second than they left in: a heap of first calls that
+        # came together is no lower limit.
+        fallen = at_most + 1 < _FALLEN * self._known
         if fallen:
             holds = _HOLD
             lowered = max(_KEPT * max(1, accepted), _MOST_FALL * min(self._known, self._peak))
@@ -183,7 +188,7 @@ class Rate:
             holds = _HOLD if again else _SHORT_HOLD
             if not again and self._ceiling < math.inf:
                 least_lull = _SHORT_LULL
-            lowered = self._cut(accepted, now, again=again)
+            lowered = self._cut(at_most, now, again=again)
         self._known = max(self._least, lowered)
         self._lowered_at = now
         self._be_quiet(now, told, least_lull)
@@ -222,11 +227,11 @@ class Rate:
         self._step, self._share, self._try = step, share, None
         self._quiet_until, self._lowered_at, self._soon_until = moments
 
-    def _cut(self, accepted: int, now: float, *, again: bool) -> float:
+    def _cut(self, at_most: int, now: float, *, again: bool) -> float:
         """Return a rate that is a little lower, or not so little if the last time did not help."""
         self._soon_until = now + _SOON + _SOON_STARTS / self._known
-        if again and 0 < accepted < self._known:
-            return _KEPT * accepted
+        if again and 0 < at_most < self._known:
+            return _KEPT * at_most
         self._share = self._share**2 if again else 1 - 1 / min(_LOWERED_CALLS, 4 * math.ceil(self._known))
         return max(_MOST_CUT, self._share) * self._known
 

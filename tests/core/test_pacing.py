@@ -185,6 +185,31 @@ def test_lowered_rate_counts_the_starts_of_before() -> None:
     assert pace.earliest(0.96) == 1.21
 
 
+def test_first_calls_that_came_in_a_heap_are_no_lower_limit() -> None:
+    """Few started in the second before the refused call, but all may have arrived with it: one came too many."""
+    pace = Pace(20.0, shared=True)
+    starts = [pace.start(number * 0.045) for number in range(20)]
+    for start in starts:
+        pace.answered(start, 1.6 + start.at / 100)
+    refused = pace.start(1.6)
+    pace.refused(refused, 1.8, None)
+    assert refused.crowd == 6
+    assert pace.rate == pytest.approx(0.98 * 20)
+    assert pace.held(1.8) == pytest.approx(0.25)
+
+
+def test_calls_that_were_answered_before_do_not_hide_a_lower_limit() -> None:
+    """Where answers were quick, what started a second before the refused call did not arrive with it."""
+    pace = Pace(20.0, shared=True)
+    starts = [pace.start(number * 0.045) for number in range(20)]
+    for start in starts:
+        pace.answered(start, start.at + 0.1)
+    refused = pace.start(1.6)
+    pace.refused(refused, 1.7, None)
+    assert pace.rate == pytest.approx(0.98 * 6)
+    assert pace.held(1.7) == pytest.approx(1.0)
+
+
 def test_refused_call_takes_no_share_of_another_rate() -> None:
     """Where the total was to blame, the path's own rate stays, and knows that the call was not taken."""
     pace = Pace(20.0)

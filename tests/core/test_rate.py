@@ -21,7 +21,7 @@ def lowered(rate: Rate, *, accepted: int = 5, at: float = 10.0, told: float | No
     """Have a call refused that was no try, and return the seconds of the hold."""
     start = Start(at, crowd=accepted)
     rate.started(start, waited=False)
-    return rate.refused(start, at + 0.1, accepted=accepted, wait=told)
+    return rate.refused(start, at + 0.1, accepted=accepted, at_most=accepted, wait=told)
 
 
 def attempt(rate: Rate, at: float, calls: int) -> list[Start]:
@@ -159,8 +159,8 @@ def test_calls_that_were_under_way_together_lower_it_once() -> None:
     rate = Rate(20.0, 20.0)
     lowered(rate, accepted=10)
     once = rate.in_force
-    assert rate.refused(Start(10.05, crowd=12), 10.3, accepted=11, wait=None) == 0.0
-    assert rate.refused(Start(10.05, crowd=12), 10.4, accepted=11, wait=7.0) == 7.0
+    assert rate.refused(Start(10.05, crowd=12), 10.3, accepted=11, at_most=11, wait=None) == 0.0
+    assert rate.refused(Start(10.05, crowd=12), 10.4, accepted=11, at_most=11, wait=7.0) == 7.0
     assert rate.in_force == once
 
 
@@ -239,11 +239,11 @@ def test_refused_try_holds_nobody_unless_told() -> None:
     """What was tried is given up, which is enough; a wait that is named is kept, and stretches the lull."""
     rate = Rate(math.inf, 20.0)
     starts = attempt(rate, 0.0, 30)
-    assert rate.refused(starts[21], 0.1, accepted=20, wait=None) == 0.0
+    assert rate.refused(starts[21], 0.1, accepted=20, at_most=20, wait=None) == 0.0
     assert rate.in_force == 20.0
     rate.started(again := Start(12.2), waited=True)
     assert again.part_of is not None
-    assert rate.refused(again, 12.3, accepted=20, wait=2.0) == 2.0
+    assert rate.refused(again, 12.3, accepted=20, at_most=20, wait=2.0) == 2.0
     rate.started(Start(50.0), waited=True)
     assert rate.in_force == 20.0
     rate.started(Start(54.5), waited=True)
@@ -254,7 +254,7 @@ def test_refused_try_that_shows_more_than_was_known_raises_it() -> None:
     """Forty were tried and thirty taken: 29.4, not 20 again."""
     rate = Rate(math.inf, 20.0)
     starts = attempt(rate, 0.0, 40)
-    rate.refused(starts[-1], 0.1, accepted=30, wait=None)
+    rate.refused(starts[-1], 0.1, accepted=30, at_most=30, wait=None)
     assert rate.in_force == pytest.approx(29.4)
 
 
@@ -262,5 +262,5 @@ def test_refused_try_that_shows_less_lowers_it() -> None:
     """The limit has fallen while it was tried to go higher."""
     rate = Rate(math.inf, 20.0)
     starts = attempt(rate, 0.0, 10)
-    assert rate.refused(starts[-1], 0.1, accepted=9, wait=None) == 1.0
+    assert rate.refused(starts[-1], 0.1, accepted=9, at_most=9, wait=None) == 1.0
     assert rate.in_force < 20.0
