@@ -35,6 +35,7 @@ from aidge_async._io.fetch import Fetcher
 from aidge_async._io.images import Images, PreparedImage, prepare_image
 from aidge_async._io.journal import MemoryJournal
 from aidge_async._io.limiter import PacedLimiter
+from aidge_async._io.tls import TlsContext
 from aidge_async._io.transport import HttpTransport
 from aidge_async._means import Means
 from aidge_async.config import Settings
@@ -72,12 +73,13 @@ class Parts:
         self._in_flight = means.limits.in_flight
         self._group = group
         self._unclaimed = unclaimed
+        tls = TlsContext(means.ssl_context)
         self._transport = HttpTransport(
             settings,
             deadlines=means.deadlines,
             inner=means.transport,
             proxy=means.proxy,
-            ssl_context=means.ssl_context,
+            tls=tls,
             clock=means.wall_clock,
         )
         fetcher = Fetcher(
@@ -85,7 +87,7 @@ class Parts:
             loopback_allowed=settings.on_loopback,
             transport=means.download_transport,
             proxy=means.proxy,
-            ssl_context=means.ssl_context,
+            tls=tls,
         )
         self._downloader = Downloader(fetcher, self.news.tell)
         caller = Caller(self._transport, self.limiter, self.news, means.wall_clock)

@@ -26,6 +26,7 @@ import httpx
 from aidge_async import AidgeClient, Deadlines, Limits, ModelAlternation
 from aidge_async._core import gateway
 from aidge_async._core.call import Call, CallKind, Content
+from aidge_async._io.tls import TlsContext
 from aidge_async._io.transport import HttpTransport
 from aidge_async.config import Settings
 from benchmarks.answering import Answering, answering_process
@@ -84,7 +85,7 @@ async def aiohttp(server: Answering, _: int) -> AsyncIterator[Ask]:
 async def below(kind: CallKind, server: Answering, _: int) -> AsyncIterator[Ask]:
     """Our transport by itself."""
     settings = Settings(key_name=KEY_NAME, key_secret=KEY_SECRET, base_url=server.url)
-    carrier = HttpTransport(settings, deadlines=Deadlines(), ssl_context=server.trust)
+    carrier = HttpTransport(settings, deadlines=Deadlines(), tls=TlsContext(server.trust))
     call = Call(kind=kind, path=QUERY_PATH, content=Content(json.dumps(BODY).encode()))
     try:
         yield lambda: carrier.send(call)

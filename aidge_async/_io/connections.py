@@ -15,7 +15,7 @@ handshake a request.
 import ssl
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -79,7 +79,7 @@ class FreeList:
         make: Makes a transport for one connection.
     """
 
-    def __init__(self, make: Callable[[], Connection]) -> None:
+    def __init__(self, make: Callable[[], Awaitable[Connection]]) -> None:
         self._make = make
         self._idle: list[Connection] = []
         self._closed = False
@@ -90,7 +90,7 @@ class FreeList:
     async def carry(self, request: httpx.Request) -> Reply:
         """Send *request*; on any failure, cancellation included, its connection is never used again."""
         alone = request.headers.get("connection") == "close"
-        connection = self._make() if alone or not self._idle else self._idle.pop()
+        connection = await self._make() if alone or not self._idle else self._idle.pop()
         try:
             reply = await _whole(await connection.handle_async_request(request))
         except BaseException:

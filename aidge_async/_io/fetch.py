@@ -5,7 +5,6 @@ Names and folders are `download.py`'s matter. A result link is signed by the sto
 shown: httpx above sees it without its query, which is put back below, and no error leaves with the frames that held it.
 """
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import BinaryIO, Final
@@ -18,6 +17,7 @@ import httpx
 from aidge_async._core.image import format_of, is_whole
 from aidge_async._core.pictures import GeneratedImage, masked_link
 from aidge_async._io.addresses import check_link, pin
+from aidge_async._io.tls import TlsContext
 from aidge_async.errors import DownloadError
 from aidge_async.tuning import Deadlines
 
@@ -59,7 +59,7 @@ class Fetcher:
         loopback_allowed: Whether links to this machine may be fetched; only where the gateway is a sandbox here.
         transport: Another httpx transport; where links lead is then its own matter.
         proxy: URL of a proxy. It looks names up by itself, so addresses are then checked by text only.
-        ssl_context: For TLS; `None`: httpx's default, made when the first picture is fetched.
+        tls: What connections are made with.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Fetcher:
         loopback_allowed: bool,
         transport: httpx.AsyncBaseTransport | None = None,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        tls: TlsContext,
     ) -> None:
         self._deadlines = deadlines
         self._loopback_allowed = loopback_allowed
         self._transport = transport
         self._proxy = proxy
-        self._ssl_context = ssl_context
+        self._tls = tls
         self._client: httpx.AsyncClient | None = None
 
     @property
@@ -118,7 +118,8 @@ class Fetcher:
     async def _opened(self, url: str) -> AsyncIterator[httpx.Response]:
         """Open *url*, following redirects one by one, each checked as the first."""
         for _ in range(_MOST_REDIRECTS + 1):
-            response = await self._connected().send(await self._request(url), stream=True)
+            client = await self._connected()
+            response = await client.send(await self._request(client, url), stream=True)
             try:
                 if not response.has_redirect_location:
                     yield response
@@ -128,28 +129,31 @@ class Fetcher:
                 await response.aclose()
         raise DownloadError(f"{masked_link(url)!r} redirects more than {_MOST_REDIRECTS} times; it is not fetched")
 
-    async def _request(self, url: str) -> httpx.Request:
+    async def _request(self, client: httpx.AsyncClient, url: str) -> httpx.Request:
         if self._transport is not None or self._proxy is not None:
             check_link(url, loopback_allowed=self._loopback_allowed and self._proxy is None)
-            return self._aimed(url, {}, {})
+            return _aimed(client, url, {}, {})
         target = await pin(url, loopback_allowed=self._loopback_allowed)
-        return self._aimed(target.url, {"host": target.host}, {"sni_hostname": target.server_name})
+        return _aimed(client, target.url, {"host": target.host}, {"sni_hostname": target.server_name})
 
-    def _aimed(self, url: str, headers: dict[str, str], extensions: dict[str, object]) -> httpx.Request:
-        aim = {_TARGET: httpx.URL(url).raw_path}
-        bare = urlsplit(url)._replace(query="", fragment="").geturl()
-        return self._connected().build_request("GET", bare, headers=headers, extensions={**extensions, **aim})
-
-    def _connected(self) -> httpx.AsyncClient:
-        if self._client is None:
-            inner = self._transport or httpx.AsyncHTTPTransport(
-                verify=self._ssl_context or httpx.create_ssl_context(), proxy=self._proxy
-            )
+    async def _connected(self) -> httpx.AsyncClient:
+        if self._client is not None:
+            return self._client
+        inner = self._transport or httpx.AsyncHTTPTransport(verify=await self._tls.context(), proxy=self._proxy)
+        if self._client is None:  # others may have waited for the context as well
             timeout = httpx.Timeout(self._deadlines.query, connect=self._deadlines.connect)
             self._client = httpx.AsyncClient(
                 transport=_Aimed(inner), timeout=timeout, headers=_HEADERS, trust_env=False
             )
         return self._client
+
+
+def _aimed(
+    client: httpx.AsyncClient, url: str, headers: dict[str, str], extensions: dict[str, object]
+) -> httpx.Request:
+    aim = {_TARGET: httpx.URL(url).raw_path}
+    bare = urlsplit(url)._replace(query="", fragment="").geturl()
+    return client.build_request("GET", bare, headers=headers, extensions={**extensions, **aim})
 
 
 async def _copy(response: httpx.Response, file: BinaryIO, shown: str) -> None:

@@ -25,6 +25,7 @@ from aidge_async._io.connections import (
     close,
     environment_proxy,
 )
+from aidge_async._io.tls import TlsContext
 from aidge_async.config import Settings
 from aidge_async.tuning import Deadlines
 
@@ -137,7 +138,7 @@ class HttpTransport:
         deadlines: For connecting and for each kind of call.
         inner: Another httpx transport below the signature; `None`: a free list of one-connection ones.
         proxy: URL of a proxy; `None`: what the environment names, and none on loopback.
-        ssl_context: For TLS; `None`: httpx's default, made once.
+        tls: What connections are made with.
         clock: Epoch seconds, for signing.
     """
 
@@ -148,12 +149,12 @@ class HttpTransport:
         deadlines: Deadlines,
         inner: InnerTransport | None = None,
         proxy: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
+        tls: TlsContext,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._clock = clock
         self._traced = inner is None
-        carrier: Carrier = _free_list(settings, proxy, ssl_context) if inner is None else WholeReplies(inner)
+        carrier: Carrier = _free_list(settings, proxy, tls) if inner is None else WholeReplies(inner)
         self._signer = _Signer(carrier, settings, clock)
         self._client = httpx.AsyncClient(transport=self._signer, trust_env=False)
         self._base = httpx.URL(settings.origin)
@@ -268,15 +269,12 @@ def _strip(exc: BaseException) -> list[BaseException]:
     return links
 
 
-def _free_list(settings: Settings, proxy: str | None, ssl_context: ssl.SSLContext | None) -> FreeList:
-    """Return the free list; its one TLS context is made when the first connection needs it."""
-    plain = settings.origin.startswith("http:")
+def _free_list(settings: Settings, proxy: str | None, tls: TlsContext) -> FreeList:
+    if settings.origin.startswith("http:"):
+        tls = TlsContext(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))  # no certificate is read for what nobody checks
     via = proxy or (None if settings.on_loopback else environment_proxy(settings.origin))
-    shared: list[ssl.SSLContext] = [] if ssl_context is None else [ssl_context]
 
-    def make() -> OneConnection:
-        if not shared:
-            shared.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx.create_ssl_context())
-        return OneConnection(verify=shared[0], proxy=via)
+    async def make() -> OneConnection:
+        return OneConnection(verify=await tls.context(), proxy=via)
 
     return FreeList(make)

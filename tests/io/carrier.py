@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from aidge_async._core.call import Call, Content
+from aidge_async._io.tls import TlsContext
 from aidge_async._io.transport import HttpTransport
 from aidge_async.config import Settings
 from aidge_async.tuning import Deadlines
@@ -26,4 +27,5 @@ def signature(timestamp_ms: int) -> str:
 def transport(inner: httpx.AsyncBaseTransport | None = None, **options: Any) -> HttpTransport:
     """Return a transport with a made-up key and a clock that stands."""
     settings = Settings(key_name="512345", key_secret=SECRET, base_url=options.pop("base_url", None))
-    return HttpTransport(settings, deadlines=Deadlines(), inner=inner, **{"clock": lambda: NOW, **options})
+    tls = TlsContext(options.pop("ssl_context", None))
+    return HttpTransport(settings, deadlines=Deadlines(), inner=inner, tls=tls, **{"clock": lambda: NOW, **options})

@@ -12,6 +12,7 @@ import anyio
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
 from aidge_async._io.download import Downloader
 from aidge_async._io.fetch import Fetcher
+from aidge_async._io.tls import TlsContext
 from aidge_async.errors import ReplyError
 from aidge_async.events import PictureSaved
 from aidge_async.tuning import Deadlines
@@ -54,7 +55,7 @@ def result(*links: str, name: str = "look", task_id: str = "0123456789ab") -> Ge
 async def downloader(told: list[PictureSaved] | None = None, **options: Any) -> AsyncIterator[Downloader]:
     """Open a downloader that may fetch from this machine."""
     plain: dict[str, Any] = {"deadlines": Deadlines(), "loopback_allowed": True, "proxy": None}
-    plain["ssl_context"] = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reads no certificates: 30 ms less
+    plain["tls"] = TlsContext(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))  # reads no certificates: 30 ms less
     opened = Downloader(Fetcher(**{**plain, **options}), ([] if told is None else told).append)
     try:
         yield opened

@@ -68,7 +68,7 @@ class Made:
         self._answers = answers
         self._options = options
 
-    def __call__(self) -> Connection:
+    async def __call__(self) -> Connection:
         connection = Connection(len(self.all), **self._options)
         if self._answers:
             connection.go.set()
@@ -193,7 +193,7 @@ async def test_content_is_read_whole_and_closed(pieces: list[bytes], error: type
         return httpx.Response(200, stream=content)
 
     connections = FreeList(made)
-    made().handle_async_request = handle  # type: ignore[method-assign,assignment]  # the one double answers otherwise
+    (await made()).handle_async_request = handle  # type: ignore[method-assign,assignment]  # the one double answers otherwise
     connections._idle.append(made.all[0])
     if error is None:
         reply = await connections.carry(request())
@@ -287,7 +287,7 @@ async def test_fields_are_told_by_lower_case_name() -> None:
 
     made = Made()
     connections = FreeList(made)
-    made().handle_async_request = handle  # type: ignore[method-assign,assignment]  # the one double answers otherwise
+    (await made()).handle_async_request = handle  # type: ignore[method-assign,assignment]  # the one double answers otherwise
     connections._idle.append(made.all[0])
     reply = await connections.carry(request())
     assert reply.fields == {"retry-after": "7", "via": "a, b", "date": "\xe4"}

@@ -5,6 +5,7 @@ import pytest
 import respx
 
 from aidge_async._core.call import Call, TransportError
+from aidge_async._io.tls import TlsContext
 from aidge_async._io.transport import HttpTransport
 from aidge_async.config import Settings
 from aidge_async.tuning import Deadlines
@@ -121,7 +122,7 @@ async def test_time_outs_are_those_of_the_kind_of_call() -> None:
 
     settings = Settings(key_name="512345", key_secret=SECRET)
     deadlines = Deadlines(connect=1.0, submit=2.0, query=3.0)
-    carrier = HttpTransport(settings, deadlines=deadlines, inner=httpx.MockTransport(note))
+    carrier = HttpTransport(settings, deadlines=deadlines, inner=httpx.MockTransport(note), tls=TlsContext())
     await carrier.send(SUBMIT)
     await carrier.send(QUERY)
     assert [(timeout["connect"], timeout["read"], timeout["write"]) for timeout in seen] == [(1, 2, 2), (1, 3, 3)]

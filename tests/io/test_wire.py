@@ -14,6 +14,7 @@ import pytest
 
 from aidge_async._core.call import Call, Content, Phase, Reply, TransportError
 from aidge_async._io import connections
+from aidge_async._io.tls import TlsContext
 from aidge_async._io.transport import HttpTransport
 from aidge_async.config import Settings
 from aidge_async.tuning import Deadlines
@@ -23,10 +24,10 @@ SUBMIT = Call(kind="submit", path="/ai/submit", content=Content(b'{"a":"', bytes
 QUERY = Call(kind="query", path="/ai/query", content=Content(b'{"taskId":"t-1"}'))
 
 
-def carrier_to(url: str, **options: Any) -> HttpTransport:
+def carrier_to(url: str, tls: ssl.SSLContext | None = None, **options: Any) -> HttpTransport:
     """Return a transport for a server at *url*, over a free list of real connections."""
     settings = Settings(key_name="512345", key_secret="made-up-secret", base_url=url)
-    return HttpTransport(settings, deadlines=Deadlines(connect=5, submit=5, query=5), **options)
+    return HttpTransport(settings, deadlines=Deadlines(connect=5, submit=5, query=5), tls=TlsContext(tls), **options)
 
 
 async def send(url: str, call: Call = SUBMIT, **options: Any) -> Reply:
@@ -109,7 +110,7 @@ async def test_failed_handshake_means_not_sent() -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     with raw_server(plain) as server, pytest.raises(TransportError, match=r"^not sent: ConnectError") as caught:
-        await send(server.url.replace("http:", "https:"), ssl_context=ssl.create_default_context())
+        await send(server.url.replace("http:", "https:"), tls=ssl.create_default_context())
     assert caught.value.phase is Phase.NOT_SENT
     assert seen
     assert b"sign=" not in seen[0]
