@@ -1,18 +1,22 @@
 """
-Prints the scoreboard of the fault matrix: `python -m tests.scoreboard [--full] [ROW ...]`, as in `R05` or `R5`.
+Prints the scoreboard of the fault matrix: `python -m tests.scoreboard [--full] [--jobs N] [ROW ...]`, as in `R05`.
 
 Each row's figures with what was tried, the bar, and whether it was held. It exits with 1 where a bar is missed or a
-row did not run. pytest's own progress goes to stderr, the table to stdout.
+row did not run. pytest's own progress goes to stderr, the table to stdout. With several jobs each row has a process of
+its own, so many at a time.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,17 +121,25 @@ def _row(text: str) -> str:
     return row
 
 
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= len(ROWS):
+        raise argparse.ArgumentTypeError(f"there are 1 to {len(ROWS)} jobs (got {text!r})")
+    return int(text)
+
+
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.scoreboard", description="Run the fault matrix and print it."
     )
     parser.add_argument("--full", action="store_true", help="take the counts that the bars were set for")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="rows at a time, each in a process of its own")
+    parser.add_argument("--json", action="store_true", help="a line of JSON a figure in place of the table")
     parser.add_argument("rows", nargs="*", type=_row, metavar="ROW", help="as R05; none: all")
     return parser.parse_args(arguments)
 
 
 def run(rows: tuple[str, ...], folder: Path = FOLDER) -> Board:
-    """Run these rows here, in their order, and return what they state."""
+    """Run these rows in this process, in their order, and return what they state."""
     board = Board(rows)
     # In the order of their names, which begin with the row; shuffled, the table would be made by another run each time.
     command = [str(folder), "-m", "matrix", "-p", "no:randomly", "-k", " or ".join(f"test_{row}_" for row in rows)]
@@ -136,12 +148,29 @@ def run(rows: tuple[str, ...], folder: Path = FOLDER) -> Board:
     return board
 
 
+def run_beside(rows: tuple[str, ...], jobs: int) -> Board:
+    """Run each of these rows in a process of its own, so many at a time, and return what they state."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return Board(rows, [line for lines in pool.map(_run_alone, rows) for line in lines])
+
+
+def _run_alone(row: str) -> list[Line]:
+    command = [sys.executable, "-m", "tests.scoreboard", "--json", row]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stderr, end="", file=sys.stderr, flush=True)  # noqa: T201  whole, or those of two rows would be mixed
+    return [Line(**json.loads(line)) for line in done.stdout.splitlines()]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run what was asked for, print the table, and return the exit code."""
     chosen: Any = _options(arguments)
     if chosen.full:
         os.environ[VARIABLE] = "full"
-    board = run(tuple(chosen.rows) or ROWS)
+    rows = tuple(chosen.rows) or ROWS
+    board = run(rows) if chosen.jobs == 1 else run_beside(rows, chosen.jobs)
+    if chosen.json:
+        print(*(json.dumps(attrs.asdict(line)) for line in board.lines), sep="\n")  # noqa: T201  the same
+        return 0 if board.is_good else 1
     width = min(max(shutil.get_terminal_size((100, 24)).columns, _NARROWEST), _WIDEST)
     print(*board.text(width), sep="\n")  # noqa: T201  the table is what it is for
     return 0 if board.is_good else 1

@@ -91,6 +91,14 @@ def test_unknown_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no row is called 'R99'; there are R01 to R17" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", "18"])
+def test_odd_number_of_jobs_is_refused(jobs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """None at a time would never end, and more than there are rows would wait for nothing."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["--jobs", jobs])
+    assert "there are 1 to 17 jobs" in capsys.readouterr().err
+
+
 def test_rows_are_named_as_the_scoreboard_seeks_them() -> None:
     """A row's file holds tests whose names begin with the row, one a row."""
     folder = Path(__file__).parent / "matrix"
