@@ -32,6 +32,13 @@ def pytest_report_header() -> list[str]:
     return [f"left out, install '.[dev,web-tests]' for them: {left_out}"] if left_out else []
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests ten minutes each: a busy machine must not fail one that only a test that hangs would."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))
+
+
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Run every async test on both event loops."""

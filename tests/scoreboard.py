@@ -132,7 +132,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m tests.scoreboard", description="Run the fault matrix and print it."
     )
     parser.add_argument("--full", action="store_true", help="take the counts that the bars were set for")
-    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="rows at a time, each in a process of its own")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="rows at a time, each in a process")
     parser.add_argument("--json", action="store_true", help="a line of JSON a figure in place of the table")
     parser.add_argument("rows", nargs="*", type=_row, metavar="ROW", help="as R05; none: all")
     return parser.parse_args(arguments)

@@ -22,7 +22,7 @@ EVERY = 1.0  # seconds
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.timeout(60 + 6 * KILLS)
+@pytest.mark.timeout(600 + 6 * KILLS)
 @pytest.mark.parametrize("faults", [SLOW, LOSSY], ids=["answered", "lossy"])
 def test_processes_on_one_journal_buy_each_picture_once(faults: list[dict[str, object]], tmp_path: Path) -> None:
     """Whoever of them dies, the others go on with what it left, and none buys what another has."""

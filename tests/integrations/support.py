@@ -128,7 +128,8 @@ class Listener:
         if message["type"] == "http.response.start":
             self.status_code = message["status"]
         elif not self._gone.is_set():
-            await self._send.send(message.get("body", b""))
+            with contextlib.suppress(anyio.ClosedResourceError):  # who goes in this moment hears no more
+                await self._send.send(message.get("body", b""))
             if not message.get("more_body"):
                 self._send.close()
 
