@@ -111,7 +111,7 @@ class Journal(Protocol):
         """Return what is recorded under *key*; where another living process is just sending it, wait for the end."""
         ...
 
-    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+    async def record(self, entry: Entry, *, budget: int | None = None, instead_of: str | None = None) -> None:
         """
         Record a submission's new state; it is kept when this returns, even if nobody waits for that any more.
 
@@ -121,6 +121,7 @@ class Journal(Protocol):
         Args:
             entry: What is to be recorded.
             budget: Pictures that may be billed in all; looked at in the same moment, where *entry* begins a submit.
+            instead_of: Token of the one failed task in whose place it may be sent; `None`: of any.
 
         Raises:
             BudgetError: With *entry* there would be more than *budget*; nothing was recorded.

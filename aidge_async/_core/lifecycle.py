@@ -40,8 +40,8 @@ TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     State.IN_DOUBT: frozenset({State.ACCEPTED, State.PLANNED, State.ABANDONED, State.REFUSED}),
     State.ACCEPTED: frozenset({State.SUCCEEDED, State.FAILED}),
     State.SUCCEEDED: frozenset(),
-    State.FAILED: frozenset({State.PLANNED}),
-    State.REFUSED: frozenset({State.PLANNED}),
+    State.FAILED: frozenset({State.PLANNED, State.SENDING}),
+    State.REFUSED: frozenset({State.PLANNED, State.SENDING}),
     State.ABANDONED: frozenset({State.ACCEPTED, State.PLANNED}),
 }
 
@@ -56,7 +56,7 @@ MAYBE_BILLED: Final = frozenset(State) - {State.PLANNED, State.REFUSED}
 up does not undo it."""
 
 BOUGHT_AGAIN: Final = MAYBE_BILLED - {State.SENDING}
-"""What may be billed beside what comes after, where it is planned anew; what was being sent and is planned was not."""
+"""What may be billed beside what comes after, where it is begun anew; what was being sent and is planned was not."""
 
 # A link may be signed, and it is not ours to keep; the words around it say enough.
 _LINK: Final = re.compile(r"(?:https?://|\b(?:sign|signature)=)\S+", re.IGNORECASE)
@@ -69,6 +69,11 @@ _ID_CHARACTERS: Final = 8  # of a task id in names, as saved files have it
 def may_follow(before: State, after: State) -> bool:
     """Return whether *after* may be recorded where *before* stands."""
     return after in TRANSITIONS[before]
+
+
+def is_bought_again(before: State, after: State) -> bool:
+    """Return whether what stood as *before* may be billed beside what is begun as *after*."""
+    return before in BOUGHT_AGAIN and after in BEGINNINGS
 
 
 def may_decide(before: State, after: State) -> bool:
@@ -174,7 +179,7 @@ class Verdict(enum.Enum):
     """Nothing is recorded that it could follow."""
 
 
-def judge(before: Standing | None, entry: Entry, *, theirs: bool = False) -> Verdict:
+def judge(before: Standing | None, entry: Entry, *, theirs: bool = False, instead_of: str | None = None) -> Verdict:
     """
     Return what becomes of *entry* where *before* is recorded under its key.
 
@@ -182,10 +187,13 @@ def judge(before: Standing | None, entry: Entry, *, theirs: bool = False) -> Ver
         before: What is recorded; `None`: nothing.
         entry: What is to be recorded.
         theirs: Whether *before* is another living process's; what that is just sending is its own to answer for.
+        instead_of: Token of the one failed task in whose place it may be sent; `None`: of any.
     """
     accepted = entry.state is State.ACCEPTED
     if before is None:
         return Verdict.WRITE if accepted or entry.state in BEGINNINGS else Verdict.UNBEGUN
+    if before.state is State.FAILED and entry.state is State.SENDING and instead_of not in {None, before.token}:
+        return Verdict.TAKEN  # somebody else has bought it meanwhile, and that failed too
     if may_follow(before.state, entry.state) and not (theirs and before.state is State.SENDING):
         return Verdict.WRITE
     if not accepted:

@@ -104,7 +104,7 @@ class Buyer:
         """Return the token of the task that *order* names, submitted now or, with a key, before."""
         wish = order.wish
         if wish.key is None and not wish.by_fingerprint:
-            return await self._submit(order, self._entry(order, ""))
+            return await self._submit(order, self._entry(order, ""), "")
         values = codec.values_of(wish.request)
         mark = await hashed(lambda: fingerprint(order.operation.name, values, order.image), order.image)
         wish.progress.key = wish.key or mark
@@ -117,13 +117,11 @@ class Buyer:
                     return read_token(token)
                 wish.gate.check(entry.key)  # what is known costs nothing, so it passes a gate that is shut
                 try:
-                    if found is not None and found.state is not State.PLANNED:
-                        await self._journal.record(entry)
-                    return await self._submit(order, entry)
+                    return await self._submit(order, entry, "" if found is None else found.token or "")
                 except TakenError:
                     continue  # another process was faster; it is one task for both
 
-    async def _submit(self, order: Order, entry: Entry) -> Token:
+    async def _submit(self, order: Order, entry: Entry, instead_of: str) -> Token:
         for warning in order.warnings:
             self._news.tell(events.ImageWarned(key=entry.key, warning=warning))
         call = codec.write_submit(
@@ -141,6 +139,7 @@ class Buyer:
                 gate=order.wish.gate,
                 progress=order.wish.progress,
                 make_token=lambda task_id, at: self._token(order, task_id, at).text(),
+                instead_of=instead_of,
             )
         )
         return read_token(receipt.token)

@@ -61,6 +61,7 @@ class Submission:
         gate: What it has to pass before it leaves.
         progress: Is kept up to date.
         make_token: Makes the token of a task id and the epoch second of the submit.
+        instead_of: Token of the failed task in whose place it is bought; empty for none.
     """
 
     call: Call = attrs.field(repr=False)
@@ -69,6 +70,7 @@ class Submission:
     gate: Gate
     progress: Progress
     make_token: Callable[[str, float], str] = attrs.field(repr=False)
+    instead_of: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -291,7 +293,8 @@ class Submitter:
         entry = attrs.evolve(
             submission.entry, state=state, at=self._wall_clock(), token=token, task_id=task_id, reason=reason
         )
-        await self._journal.record(entry, budget=self._budget if state is State.SENDING else None)
+        budget = self._budget if state is State.SENDING else None
+        await self._journal.record(entry, budget=budget, instead_of=submission.instead_of)
 
 
 def _end_after(ruling: Ruling) -> State:

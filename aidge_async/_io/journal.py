@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from aidge_async._core.lifecycle import (
-    BOUGHT_AGAIN,
     MAYBE_BILLED,
     Entry,
     Standing,
     State,
     Verdict,
+    is_bought_again,
     judge,
     keys_aside,
     may_follow,
@@ -81,10 +81,10 @@ class MemoryJournal:
         """Return what is recorded under *key*."""
         return self._entries.get(key)
 
-    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+    async def record(self, entry: Entry, *, budget: int | None = None, instead_of: str | None = None) -> None:
         """Record a submission's new state; see `ports.Journal`."""
         before = self._entries.get(entry.key)
-        verdict = judge(before, entry)
+        verdict = judge(before, entry, instead_of=instead_of)
         error: AidgeError | None = refusal(verdict, before, entry)
         if error is None and budget is not None:
             error = over_budget(entry, await self.spent(), budget)
@@ -120,7 +120,7 @@ class MemoryJournal:
         return entry if entry is not None and entry.token == token else None
 
     def _write(self, before: Entry | None, entry: Entry) -> None:
-        if before is not None and before.state in BOUGHT_AGAIN and entry.state is State.PLANNED:
+        if before is not None and is_bought_again(before.state, entry.state):
             self._spent_before += before.pictures  # the first time may be billed all the same
         if entry.keyed or entry.state not in _FORGOTTEN:
             self._entries[entry.key] = entry

@@ -58,6 +58,11 @@ MIGRATIONS: Final[Sequence[str]] = (
     CREATE INDEX entry_source ON entry (source) WHERE source IS NOT NULL;
     CREATE INDEX transition_first ON transition (key) WHERE "from" IS NULL
     """,
+    """
+    DROP INDEX transition_planned;
+    CREATE INDEX transition_again ON transition (key)
+        WHERE "to" IN ('planned', 'sending') AND "from" IN ('in_doubt', 'failed', 'abandoned')
+    """,
 )
 
 _MAGIC: Final = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html, 1.3

@@ -106,9 +106,9 @@ class SqliteJournal:
                 await anyio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_LOOK)
 
-    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+    async def record(self, entry: Entry, *, budget: int | None = None, instead_of: str | None = None) -> None:
         """Record a submission's new state; see `ports.Journal`."""
-        aside, source = await self._do(lambda connection: self._record(connection, entry, budget))
+        aside, source = await self._do(lambda connection: self._record(connection, entry, budget, instead_of))
         if aside is not None:
             tell_aside(entry, aside)
         if source is not None:  # only now that the record is on disk
@@ -251,11 +251,12 @@ class SqliteJournal:
         return entry, entry.state is State.SENDING and owner != self._name
 
     def _record(
-        self, connection: sqlite3.Connection, entry: Entry, budget: int | None
+        self, connection: sqlite3.Connection, entry: Entry, budget: int | None, instead_of: str | None = None
     ) -> tuple[Entry | None, str | None]:
         """Write what the table allows; return the entry made for a task id aside, and the source that may be let go."""
         before = sqlite_rows.standing(connection, entry.key)
-        verdict = judge(before, entry, theirs=before is not None and before.owner != self._name)
+        theirs = before is not None and before.owner != self._name
+        verdict = judge(before, entry, theirs=theirs, instead_of=instead_of)
         error: AidgeError | None = refusal(verdict, before, entry)
         if error is None and budget is not None:
             error = over_budget(entry, sqlite_rows.spent(connection), budget)

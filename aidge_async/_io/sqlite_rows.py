@@ -46,8 +46,8 @@ def _listed(states: Iterable[State]) -> str:
 
 _STATES: Final = {state.value: state for state in State}
 _BILLED: Final = _listed(MAYBE_BILLED)
-# Word for word as the index `transition_planned` has it, or SQLite reads the whole table.
-_AGAIN: Final = "\"to\" = 'planned' AND \"from\" IN ('in_doubt', 'failed', 'abandoned')"
+# Word for word as the index `transition_again` has it, or SQLite reads the whole table.
+_AGAIN: Final = "\"to\" IN ('planned', 'sending') AND \"from\" IN ('in_doubt', 'failed', 'abandoned')"
 
 
 @attrs.frozen
@@ -224,7 +224,7 @@ def adopt(connection: sqlite3.Connection, dead: str, *, owner: str, at: float, r
 
 
 def spent(connection: sqlite3.Connection) -> int:
-    """Return how many pictures may be billed: those of entries by their state, and of what was planned anew since."""
+    """Return how many pictures may be billed: those of entries by their state, and of what was begun anew since."""
     by_state = f"SELECT coalesce(sum(pictures), 0) FROM entry WHERE state IN ({_BILLED})"  # noqa: S608  our own words
     # A key has the same request each time, so the same count.
     again = f"SELECT coalesce(sum(entry.pictures), 0) FROM transition JOIN entry USING (key) WHERE {_AGAIN}"  # noqa: S608  our own words

@@ -64,12 +64,12 @@ class FailingJournal(MemoryJournal):
         self._state = state
         self._times = times
 
-    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+    async def record(self, entry: Entry, *, budget: int | None = None, instead_of: str | None = None) -> None:
         """Fail, or record."""
         if entry.state is self._state and self._times:
             self._times -= 1
             raise JournalError("the disk is full", key=entry.key)
-        await super().record(entry, budget=budget)
+        await super().record(entry, budget=budget, instead_of=instead_of)
 
 
 class OvertakenJournal(MemoryJournal):
@@ -79,12 +79,12 @@ class OvertakenJournal(MemoryJournal):
         super().__init__()
         self._rival: Entry | None = rival
 
-    async def record(self, entry: Entry, *, budget: int | None = None) -> None:
+    async def record(self, entry: Entry, *, budget: int | None = None, instead_of: str | None = None) -> None:
         """Let the other process be first."""
         rival, self._rival = self._rival, None
         if rival is not None:
-            await super().record(attrs.evolve(rival, fingerprint=entry.fingerprint))
-        await super().record(entry, budget=budget)
+            self._write(None, attrs.evolve(rival, fingerprint=entry.fingerprint))
+        await super().record(entry, budget=budget, instead_of=instead_of)
 
 
 class InheritedJournal(MemoryJournal):

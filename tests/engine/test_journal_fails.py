@@ -111,8 +111,9 @@ async def test_cancelled_submit_is_told_though_it_cannot_be_recorded(monkeypatch
     assert len(events_of(seen, RecordFailed)) == 1
 
 
-async def test_faster_process_makes_it_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another process buys the same key between our look and our intent, its task is ours too."""
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.FAILED])
+async def test_faster_process_makes_it_one_task(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another process buys the same key between our look and our intent, its task is ours too, failed or not."""
     gateway = ScriptedGateway()
     async with gateway.client() as aidge:
         token = (await aidge.submit(URL_REQUEST)).token
@@ -122,7 +123,7 @@ async def test_faster_process_makes_it_one_task(monkeypatch: pytest.MonkeyPatch)
         keyed=True,
         operation="model-alternation",
         fingerprint="",
-        state=State.ACCEPTED,
+        state=state,
         at=1.0,
         token=token,
         task_id="task-1",

@@ -4,7 +4,17 @@ import anyio
 import attrs
 import pytest
 
-from aidge_async import AidgeClient, AidgeError, BudgetError, Failed, Limits, Polling, Succeeded, TaskFailedError
+from aidge_async import (
+    AidgeClient,
+    AidgeError,
+    BudgetError,
+    DeadlineError,
+    Failed,
+    Limits,
+    Polling,
+    Succeeded,
+    TaskFailedError,
+)
 from aidge_async._core.lifecycle import State
 from aidge_async.sandbox import SandboxSettings
 from aidge_async.sandbox.world import World
@@ -14,10 +24,10 @@ from tests.support import URL_REQUEST, virtual_sandbox
 FREE = Limits(submit_rate=None, query_rate=None)
 
 
-def failing_sandbox(budget: int | None = None) -> tuple[World, AidgeClient]:
+def failing_sandbox(budget: int | None = None, limits: Limits = FREE) -> tuple[World, AidgeClient]:
     """Return a sandbox all of whose tasks fail, and a client of it."""
     settings = SandboxSettings(duration=5, spread=0, failure_rate=1.0)
-    return virtual_sandbox(settings, limits=FREE, polling=Polling.every(1), budget=budget)
+    return virtual_sandbox(settings, limits=limits, polling=Polling.every(1), budget=budget)
 
 
 def heal(world: World) -> None:
@@ -87,7 +97,7 @@ async def test_batch_retries_what_failed_before_it_once() -> None:
 
 
 async def test_retry_counts_for_the_budget() -> None:
-    """The failure may be billed and so may what comes after; where that is too much the key stays planned."""
+    """The failure may be billed and so may what comes after; where that is too much the key stays that failure."""
     world, client = failing_sandbox(budget=3)
     async with client as aidge:
         with pytest.raises(TaskFailedError):
@@ -100,5 +110,20 @@ async def test_retry_counts_for_the_budget() -> None:
         assert {error.key for error in errors} == {"sku-1"}
         found = await aidge._open().journal.find("sku-1")
         assert found is not None
-        assert found.state is State.PLANNED
+        assert (found.state, found.task_id) == (State.FAILED, world.ledger()[0]["task_id"])
+        with pytest.raises(TaskFailedError):  # and is not bought by who asks for no retry
+            await aidge.run(URL_REQUEST, key="sku-1")
         assert len(world.ledger()) == 1
+
+
+async def test_retry_that_is_not_sent_leaves_the_failure() -> None:
+    """Whoever gives up waiting for a permit has changed nothing: the key is the failed task as before."""
+    world, client = failing_sandbox(limits=Limits(submit_rate=0.01, query_rate=None))
+    async with client as aidge:
+        with pytest.raises(TaskFailedError):
+            await aidge.run(URL_REQUEST, key="sku-1")
+        before = await aidge._open().journal.find("sku-1")
+        with pytest.raises(DeadlineError, match="waiting for a permit"):
+            await aidge.run(URL_REQUEST, key="sku-1", retry_failed=True, deadline=5)
+        assert await aidge._open().journal.find("sku-1") == before
+    assert len(world.ledger()) == 1

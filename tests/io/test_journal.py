@@ -217,12 +217,23 @@ async def tell_story(journals: list[Journal], steps: list[tuple[str, int]]) -> N
 async def test_retried_failure_is_spent_twice(journal: Journal) -> None:
     """Whether a failed task is billed is not documented, so a budget counts it and what comes after."""
     await bring(journal, State.FAILED)
-    for state in (State.PLANNED, State.SENDING):
+    for state in (State.SENDING, State.PLANNED, State.SENDING):
         await journal.record(entry(state))
     assert await journal.spent() == 4
     await journal.record(entry(State.ACCEPTED, **OTHER_TASK))
     await journal.settle("aidge1.one", State.SUCCEEDED)
     assert await journal.unsettled() == [entry(State.ACCEPTED, **OTHER_TASK)]
+
+
+async def test_failure_is_retried_by_who_saw_it(journal: Journal) -> None:
+    """Who looked when another task had failed under the key, or none, is told that somebody else was faster."""
+    recorded = await bring(journal, State.FAILED)
+    for seen in ("", "aidge1.two"):
+        with pytest.raises(TakenError, match="as failed, which sending may not follow now"):
+            await journal.record(entry(State.SENDING), instead_of=seen)
+    assert await journal.find("sku/1") == recorded
+    await journal.record(entry(State.SENDING), instead_of="aidge1.one")
+    assert await journal.spent() == 4
 
 
 @pytest.mark.parametrize("key", ["a'b\"; DROP TABLE entry", "\udcff", "名", "x\x00y", "~", "%_"])

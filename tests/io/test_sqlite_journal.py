@@ -301,6 +301,6 @@ async def test_questions_of_every_submit_and_second_use_an_index(tmp_path: Path)
             return [str(row[-1]) for plan in plans for row in plan]
 
         told = " ".join(await journal._do(work))
-    assert "INDEX transition_planned" in told
+    assert "INDEX transition_again" in told
     assert "INDEX entry_open" in told
     assert "INDEX entry_unsaved" in told

@@ -64,7 +64,7 @@ class Story(RuleBasedStateMachine):
         return True
 
     def _set(self, row: Row, state: State, who: int, token: str | None) -> None:
-        row.earlier += row.state in BOUGHT_AGAIN and state is State.PLANNED
+        row.earlier += row.state in BOUGHT_AGAIN and state in {State.PLANNED, State.SENDING}
         row.state, row.owner, row.token = state, who, token
         self.changes += 1
 
