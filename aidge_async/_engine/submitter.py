@@ -27,7 +27,7 @@ from aidge_async.errors import AidgeError, DeadlineError, JournalError, NotSentE
 from aidge_async.ports import Journal, Permit
 from aidge_async.tuning import Deadlines
 
-# Seconds between attempts to record an accepted task; together well within the shield of a cancelled submit.
+# Seconds between attempts to record an accepted task; no cancellation cuts them short.
 _RECORD_AGAIN: Final = (0.1, 0.4, 1.5)
 
 
@@ -244,7 +244,8 @@ class Submitter:
     async def _accepted(self, submission: Submission, answer: Accepted, sent_at: float) -> Receipt:
         answered_at = anyio.current_time()
         token = submission.make_token(answer.task_id, sent_at)
-        await self._record_accepted(submission, answer.task_id, token)
+        with anyio.CancelScope(shield=True):  # it is paid: a caller's patience that ends now must not lose it
+            await self._record_accepted(submission, answer.task_id, token)
         progress, key = submission.progress, submission.entry.key
         progress.token, progress.answered_at = token, anyio.current_time()
         took = answered_at - (progress.sent_at or answered_at)

@@ -9,7 +9,7 @@ from aidge_async import AidgeClient, InvalidInputError, SubmissionInDoubtError, 
 from aidge_async._core.lifecycle import Entry, State
 from aidge_async._io.journal import MemoryJournal
 from aidge_async.errors import JournalError, TakenError
-from aidge_async.events import AcceptanceUnrecorded, Event, RecordFailed, SubmitInDoubt
+from aidge_async.events import AcceptanceUnrecorded, Event, RecordFailed, SubmitInDoubt, TaskUnclaimed
 from tests.engine.durable import FailingJournal, OvertakenJournal
 from tests.support import URL_REQUEST, Answer, ScriptedGateway, accepted, business, events_of
 
@@ -64,6 +64,22 @@ async def test_acceptance_that_cannot_be_recorded_is_said_loudly(
         with pytest.raises(SubmissionInDoubtError, match="in doubt since an earlier submission"):
             await aidge.submit(URL_REQUEST, key="sku-1")
     assert len(gateway.posted) == 1
+
+
+async def test_acceptance_is_recorded_though_its_caller_was_cancelled_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer at the end of the ten seconds, and a journal that fails at first: the task id is not dropped."""
+    seen: list[Event] = []
+    journal = FailingJournal(State.ACCEPTED, 3)
+    gateway = ScriptedGateway(submits=[14.5, accepted("task-1")])
+    async with client_with(journal, gateway, monkeypatch, observers=[seen.append]) as aidge:
+        with anyio.move_on_after(5) as scope:
+            await aidge.submit(URL_REQUEST, key="sku-1")
+        assert scope.cancelled_caught
+        found = await journal.find("sku-1")
+        assert found is not None
+        assert (found.state, found.task_id) == (State.ACCEPTED, "task-1")
+        assert aidge.unclaimed == (found.token,)
+    assert [event.token for event in events_of(seen, TaskUnclaimed)] == [found.token]
 
 
 @pytest.mark.parametrize(
