@@ -8,6 +8,7 @@ import math
 import weakref
 from collections import deque
 from collections.abc import Hashable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,9 @@ class Parts:
             wish.gate.check(wish.progress.key)  # before its picture is read; with a key the journal is asked first
         operation = operation_of(wish.request)
         with self._busy:
-            async with self._images.prepared(operation.image_of(wish.request)) as image:
+            async with AsyncExitStack() as held:
+                with wish.in_time("its picture waited for room in memory"):
+                    image = await held.enter_async_context(self._images.prepared(operation.image_of(wish.request)))
                 order = Order(
                     operation=operation,
                     wish=wish,

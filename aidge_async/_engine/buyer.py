@@ -5,10 +5,12 @@ How a submission travels is the submitter's matter; here it is decided whether t
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
+import anyio
 import attrs
 
 from aidge_async import events
@@ -22,8 +24,10 @@ from aidge_async._engine.hashing import hashed
 from aidge_async._engine.news import News
 from aidge_async._engine.submitter import Progress, Submission, Submitter
 from aidge_async.config import Settings
-from aidge_async.errors import JournalError, RequestError, SubmissionInDoubtError, TakenError
+from aidge_async.errors import DeadlineError, JournalError, RequestError, SubmissionInDoubtError, TakenError
 from aidge_async.ports import Journal
+
+_BEHIND: Final = "another caller submits under the same key"
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +54,27 @@ class Wish(Generic[ResultT_co]):
     until: float
     gate: Gate
     progress: Progress = attrs.field(factory=Progress)
+
+    @contextmanager
+    def in_time(self, meanwhile: str) -> Iterator[None]:
+        """
+        Wait inside the block, where nothing is sent, at most until the moment to give up.
+
+        Args:
+            meanwhile: What is waited for, as a clause for people.
+
+        Raises:
+            DeadlineError: It passed.
+        """
+        with anyio.CancelScope(deadline=self.until) as scope:
+            yield
+        if scope.cancelled_caught:
+            raise DeadlineError(
+                f"the deadline passed while {meanwhile}, nothing was sent by this call; allow more time",
+                key=self.key,
+                billable="no",
+                resend_safe=True,
+            )
 
 
 @attrs.frozen(kw_only=True)
@@ -109,9 +134,12 @@ class Buyer:
         mark = await hashed(lambda: fingerprint(order.operation.name, values, order.image), order.image)
         wish.progress.key = wish.key or mark
         entry = self._entry(order, mark)
-        async with self._claims.of(entry.key):
+        async with AsyncExitStack() as held:
+            with wish.in_time(_BEHIND):
+                await held.enter_async_context(self._claims.of(entry.key))
             while True:
-                found = await self._journal.find(entry.key)
+                with wish.in_time(_BEHIND):
+                    found = await self._journal.find(entry.key)
                 token = None if found is None else _known(found, entry, wish.retry_failed_until)
                 if token is not None:
                     return read_token(token)
