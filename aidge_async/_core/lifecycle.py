@@ -135,7 +135,7 @@ class Transition:
         seq: Its number in the journal; later ones have higher numbers.
         key: Whose.
         before: The state it left; `None`: it is the first.
-        after: The state it came to; the one that it left, where its pictures were saved.
+        after: The state it came to; the one that it left, where its pictures were saved or its plan was made durable.
         at: Epoch seconds.
         token: The task's token at that time.
         reason: Why.
@@ -161,6 +161,11 @@ class Standing(Protocol):
     @property
     def token(self) -> str | None:
         """Return its task's token."""
+        ...
+
+    @property
+    def source(self) -> str | None:
+        """Return where its image lies, if somebody is to send it in the background."""
         ...
 
 
@@ -194,6 +199,8 @@ def judge(before: Standing | None, entry: Entry, *, theirs: bool = False, instea
         return Verdict.WRITE if accepted or entry.state in BEGINNINGS else Verdict.UNBEGUN
     if before.state is State.FAILED and entry.state is State.SENDING and instead_of not in {None, before.token}:
         return Verdict.TAKEN  # somebody else has bought it meanwhile, and that failed too
+    if before.state is entry.state is State.PLANNED and before.source is None is not entry.source:
+        return Verdict.WRITE  # a submit came to nothing, and from now on it is sent in the background
     if may_follow(before.state, entry.state) and not (theirs and before.state is State.SENDING):
         return Verdict.WRITE
     if not accepted:

@@ -102,7 +102,9 @@ class Planner:
             entry = self._entry(operation, request, mark, source, key=key, folder=folder)
             found = await self._journal.peek(key)
             if found is not None and found.state is not State.REFUSED:
-                return hold_to(found, entry)
+                hold_to(found, entry)
+                if found.state is not State.PLANNED or found.source is not None:
+                    return None
             # Not torn apart: what is recorded and not in the backlog would wait for this process to end.
             with anyio.CancelScope(shield=True):
                 return await self._record(entry, prepared.content)

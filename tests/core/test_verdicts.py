@@ -46,6 +46,14 @@ def test_what_another_is_sending_is_never_written_over(before: State, after: Sta
     assert (judge(stands, wanted) is Verdict.WRITE) == (after in TRANSITIONS[before])
 
 
+def test_plan_that_nobody_sends_becomes_one_that_is_sent() -> None:
+    """What says where its image lies takes the place of a plan that does not, and of no other."""
+    durable = attrs.evolve(ENTRY, source="{}")
+    assert judge(ENTRY, durable) is Verdict.WRITE
+    for stands, wanted in ((durable, durable), (durable, ENTRY), (ENTRY, ENTRY)):
+        assert judge(stands, wanted) is Verdict.TAKEN
+
+
 def test_only_beginnings_and_tasks_begin() -> None:
     """What stands on nothing is told apart from what somebody else took."""
     begun = {state for state in State if judge(None, attrs.evolve(ENTRY, state=state)) is Verdict.WRITE}

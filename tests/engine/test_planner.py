@@ -16,6 +16,7 @@ from aidge_async import (
     Limits,
     ModelAlternation,
     NotSentError,
+    RateLimitError,
     RequestError,
     SettingsError,
     SubmissionInDoubtError,
@@ -386,3 +387,17 @@ async def test_view_tells_entries_and_changes(file: Path) -> None:
         await aidge.journal.remember("page", {"a": 1})
         assert await aidge.journal.recall("page") == {"a": 1}
         assert await aidge.journal.recall("nothing") is None
+
+
+async def test_what_was_submitted_in_vain_may_be_planned(file: Path) -> None:
+    """A submit that was certainly not processed leaves its key planned, and nobody to send it: `plan` has it sent."""
+    gateway = ScriptedGateway(submits=[refused("501")])
+    async with gateway.client(journal=file) as aidge:
+        with pytest.raises(RateLimitError):
+            await aidge.submit(URL_REQUEST, key="sku-1", deadline=5)
+        gateway.submits = [accepted("task-1")]
+        with pytest.raises(RequestError, match="used for another request"):
+            await aidge.plan(other(1), key="sku-1")
+        await aidge.plan(URL_REQUEST, key="sku-1")
+        assert (await ended(aidge, "sku-1", State.SUCCEEDED)).task_id == "task-1"
+        assert spooled(file) == []
