@@ -62,12 +62,14 @@ class Brake:
         self._trial = True
         return True
 
-    def told(self, *, in_doubt: bool) -> None:
-        """Note whether the answer of a submission that left is in doubt."""
+    def told(self, *, in_doubt: bool | None) -> None:
+        """Note whether the answer of a submission that left is in doubt; `None`: it did not come to the gateway."""
         trial, self._trial = self._trial, False
         if trial:
             self._answered.set()
             self._answered = anyio.Event()
+        if in_doubt is None:
+            return
         if not in_doubt:
             self._in_a_row, self._pause = 0, 0.0
             return

@@ -302,7 +302,10 @@ def _end_after(ruling: Ruling) -> State:
     return State.IN_DOUBT if isinstance(ruling.error, SubmissionInDoubtError) else State.REFUSED
 
 
-def _is_in_doubt(answer: _Answer | None, progress: Progress) -> bool:
+def _is_in_doubt(answer: _Answer | None, progress: Progress) -> bool | None:
+    """Return whether an answer is in doubt; `None` where nothing came to the gateway, which so told nothing."""
     if answer is None:
-        return progress.sent_at is not None
+        return None if progress.sent_at is None else True
+    if isinstance(answer, Ruling) and isinstance(answer.error, NotSentError):
+        return None
     return isinstance(answer, Ruling) and isinstance(answer.error, SubmissionInDoubtError)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from aidge_async import (
@@ -260,6 +261,17 @@ async def test_submitting_pauses_after_five_in_doubt_in_a_row() -> None:
     assert [event.wait for event in events_of(heard, SubmitsPaused)] == [60.0, 120.0, 240.0]
     assert 420 < took < 450
     assert len(sandbox.ledger()) == 20
+
+
+async def test_what_was_not_sent_does_not_end_a_row_of_doubts() -> None:
+    """A connection that failed says nothing of a gateway that swallows answers."""
+    heard: list[Event] = []
+    lost, unreachable = httpx.ReadError("gone"), httpx.ConnectError("nobody there")
+    gateway = ScriptedGateway(submits=[lost, unreachable, lost, accepted("task-1")])
+    async with gateway.client(limits=Limits(submit_rate=1, in_flight=1), observers=[heard.append]) as aidge:
+        outcomes = await all_of(aidge, [look(number) for number in range(4)], brake=2)
+    assert kinds(outcomes)["InDoubt"] == 2
+    assert [event.wait for event in events_of(heard, SubmitsPaused)] == [60.0]
 
 
 async def test_pause_may_be_set_and_left_out() -> None:

@@ -54,6 +54,22 @@ async def test_answer_that_comes_in_a_pause_counts() -> None:
     assert brake.enter()
 
 
+async def test_submission_that_never_left_tells_nothing() -> None:
+    """It neither ends a row of doubts nor a pause, and another trial may leave in its place."""
+    brake = Brake(2, pause=10)
+    for in_doubt in (True, None, True):
+        assert brake.enter()
+        brake.told(in_doubt=in_doubt)
+    assert not brake.enter()
+    await brake.released()
+    for _ in range(3):
+        assert [brake.enter(), brake.enter()] == [True, False]
+        async with anyio.create_task_group() as group:
+            group.start_soon(brake.released)
+            await anyio.wait_all_tasks_blocked()
+            brake.told(in_doubt=None)
+
+
 async def test_pause_is_a_quarter_of_an_hour_at_most() -> None:
     """However often the trial fails."""
     pauses: list[float] = []
