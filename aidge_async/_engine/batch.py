@@ -186,7 +186,8 @@ class BatchRun(Generic[ResultT_co]):
     def _unbought(self, item: Item[ResultT_co], error: AidgeError) -> None:
         about = item.about(anyio.current_time())
         if error.token is not None:  # accepted, and the journal could not take it
-            self._tally.put(item, Unfinished(**{**about, "token": error.token}, error=error))
+            about = {**about, "token": error.token, "task_id": error.task_id}
+            self._tally.put(item, Unfinished(**about, error=error))
         elif isinstance(error, SubmissionInDoubtError):
             self._tally.put(item, InDoubt(**about, error=error))
         else:

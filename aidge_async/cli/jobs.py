@@ -88,6 +88,9 @@ class Board:
             case events.TaskAccepted(key=key) if job := self._jobs.get(key):
                 job.under_way = False
                 job.token, job.task_id, job.request_id = event.token, event.task_id, event.request_id
+            case events.AcceptanceUnrecorded(key=key) if job := self._jobs.get(key):
+                job.under_way = False
+                job.token, job.task_id = event.token, event.task_id
             case events.PollFaulted(task_id=task_id, reason=reason):
                 self.faults[task_id] = reason
             case events.PictureSaved(task_id=task_id, path=path):

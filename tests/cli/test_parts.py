@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from aidge_async import events
+from aidge_async import JournalError, events
 from aidge_async.cli.exits import Exit, gravest
 from aidge_async.cli.jobs import Board, Job, keys_for
 from aidge_async.cli.output import one_line
 from aidge_async.cli.progress import Progress
-from aidge_async.cli.records import cut_off
+from aidge_async.cli.records import cut_off, ended_by
 from aidge_async.cli.sheet import Row, write_sheet
 from aidge_async.cli.wording import as_typed
 from tests.conftest import draw_photo
@@ -60,6 +60,17 @@ def test_board_forgets_no_token() -> None:
     assert job.under_way
     board(events.TaskAccepted(key="a", task_id="t", token="aidge1.x", request_id="r", took=0.1))
     assert (job.under_way, job.token, job.request_id) == (False, "aidge1.x", "r")
+
+
+def test_task_that_the_journal_could_not_take_is_to_be_resumed() -> None:
+    """It is paid: its record says so and holds its token, whatever its error is called."""
+    job = Job(key="a")
+    board = Board([job])
+    board(events.SubmitStarted(key="a", attempt=1, permit_wait=0.0, size_bytes=1))
+    board(events.AcceptanceUnrecorded(key="a", task_id="t", token="aidge1.made-up", reason="the disk is full"))
+    record = ended_by(job, JournalError("could not be recorded", billable="yes"))
+    assert (record.outcome, record.task_id, record.token) == ("unfinished", "t", "aidge1.made-up")
+    assert not job.under_way
 
 
 def test_gateway_words_cannot_steer_the_terminal() -> None:

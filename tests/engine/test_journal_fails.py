@@ -5,7 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
-from aidge_async import AidgeClient, InvalidInputError, SubmissionInDoubtError, _wiring
+from aidge_async import AidgeClient, InvalidInputError, SubmissionInDoubtError, Unfinished, _wiring
 from aidge_async._core.lifecycle import Entry, State
 from aidge_async._io.journal import MemoryJournal
 from aidge_async.errors import JournalError, TakenError
@@ -64,6 +64,16 @@ async def test_acceptance_that_cannot_be_recorded_is_said_loudly(
         with pytest.raises(SubmissionInDoubtError, match="in doubt since an earlier submission"):
             await aidge.submit(URL_REQUEST, key="sku-1")
     assert len(gateway.posted) == 1
+
+
+async def test_batch_tells_all_of_a_task_that_cannot_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its outcome is to be resumed, with the token and the task's id."""
+    gateway = ScriptedGateway()
+    async with client_with(FailingJournal(State.ACCEPTED, 4), gateway, monkeypatch) as aidge:
+        async with aidge.batch([URL_REQUEST]) as outcomes:
+            (outcome,) = [outcome async for outcome in outcomes]
+        assert isinstance(outcome, Unfinished)
+        assert (outcome.task_id, aidge.resume(outcome.token).task_id) == ("task-1", "task-1")
 
 
 async def test_acceptance_is_recorded_though_its_caller_was_cancelled_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
