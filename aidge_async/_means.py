@@ -13,8 +13,16 @@ from typing import Any, Self
 import attrs
 
 from aidge_async._io.transport import InnerTransport
+from aidge_async.errors import SettingsError
 from aidge_async.ports import Observer
 from aidge_async.tuning import Deadlines, Limits, Polling
+
+
+def _pictures(instance: object, attribute: "attrs.Attribute[Any]", value: int | None) -> None:  # noqa: ARG001  attrs' form
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise SettingsError(
+            f"{attribute.name!r} must be a whole number of pictures from 0 (got {value!r}); leave it out for no limit"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -31,7 +39,7 @@ class Means:
     observers: Iterable[Observer] = ()
     wall_clock: Callable[[], float] = time.time
     journal: str | Path | None = None
-    budget: int | None = None
+    budget: int | None = attrs.field(default=None, validator=_pictures)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:

@@ -33,6 +33,7 @@ from aidge_async._engine.poller import Poller, PollerParts
 from aidge_async._engine.submitter import Submitter
 from aidge_async._io.download import Downloader
 from aidge_async._io.fetch import Fetcher
+from aidge_async._io.folders import are_all_in
 from aidge_async._io.images import Images, PreparedImage, prepare_image
 from aidge_async._io.journal import MemoryJournal
 from aidge_async._io.limiter import PacedLimiter
@@ -241,7 +242,7 @@ class Parts:
             found = None if key is None or self._on_disk is None else await self.journal.find(key)
             if found is not None and found.token == result.token and len(found.paths) == len(result):
                 paths = [Path(path) for path in found.paths]
-                if await anyio.to_thread.run_sync(_all_there, paths, folder):
+                if await anyio.to_thread.run_sync(are_all_in, paths, folder):
                     return paths
             return await self._fetched(result, folder)
 
@@ -287,13 +288,15 @@ class Parts:
     async def aclose(self) -> None:
         """Stop the pollers and close the connections."""
         self._group.cancel_scope.cancel()
-        # Told of no exception: pollers raise none, and the caller's own must come out as it is, in no group.
-        await self._group.__aexit__(None, None, None)
-        with anyio.CancelScope(shield=True):
-            await self._transport.aclose()
-            await self._downloader.aclose()
-            if self._on_disk is not None:
-                await self._on_disk.aclose()
+        try:
+            # Told of no exception: pollers raise none, and the caller's own must come out as it is, in no group.
+            await self._group.__aexit__(None, None, None)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._transport.aclose()
+                await self._downloader.aclose()
+                if self._on_disk is not None:
+                    await self._on_disk.aclose()
 
 
 def _on_disk(means: Means, settings: Settings) -> "OnDisk | None":
@@ -308,10 +311,6 @@ def _checked_key(key: object) -> str:
     if not (isinstance(key, str) and key.strip()):
         raise RequestError(f"'key' must be text that is not blank (got {key!r}); name the purchase, or leave it out")
     return key
-
-
-def _all_there(paths: list[Path], folder: Path) -> bool:
-    return all(path.parent == folder.absolute() and path.is_file() for path in paths)
 
 
 async def check(settings: Settings, request: TaskRequest[Any]) -> tuple[str, ...]:

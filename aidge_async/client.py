@@ -121,8 +121,9 @@ class AidgeClient:
         from aidge_async._wiring import Parts  # most of the library; see this file's head
 
         group = anyio.create_task_group()
-        await group.__aenter__()
+        # Made before the group is entered: what an option of a wrong kind raises would leave it open.
         parts = Parts(self.settings, Means.of(self._options), group, self._unclaimed)
+        await group.__aenter__()
         try:
             await parts.open()
         except BaseException:
@@ -183,12 +184,13 @@ class AidgeClient:
         Raises:
             AidgeError: As `submit` and `TaskHandle.result`.
         """
+        parts = self._open()
         until = None if deadline is None else anyio.current_time() + deadline
         handle = await self.submit(request, key=key, deadline=deadline, retry_failed=retry_failed)
         try:
             return await handle.result(deadline=None if until is None else until - anyio.current_time())
         except anyio.get_cancelled_exc_class():
-            self._open().abandon(key or "", handle.token)
+            parts.abandon(key or "", handle.token)
             raise
 
     async def plan(self, request: TaskRequest[Any], *, key: str, save_to: str | Path | None = None) -> None:

@@ -14,6 +14,7 @@ import anyio.to_thread
 from aidge_async import ModelAlternation, RequestError
 from aidge_async._core import codec
 from aidge_async._core.lifecycle import Entry, State, fingerprint
+from aidge_async._io.folders import are_all_in
 from aidge_async._io.images import prepare_image
 from aidge_async._io.sqlite_journal import SqliteJournal
 from aidge_async._io.sqlite_reader import JournalReader, read_journal
@@ -68,7 +69,7 @@ class Remembered:
         entry = self.entry(key)
         if entry is None or entry.state is not State.SUCCEEDED or not entry.paths:
             return None
-        if not await anyio.to_thread.run_sync(_all_there, entry.paths, folder):
+        if not await anyio.to_thread.run_sync(are_all_in, map(Path, entry.paths), folder):
             return None
         return entry if entry.fingerprint == await _fingerprint(request) else None
 
@@ -99,10 +100,6 @@ async def name_anew(jobs: Sequence[Job], remembered: Remembered) -> None:
 async def _try(path: Path, holder: str) -> None:
     async with SqliteJournal(path, holder=holder):
         pass
-
-
-def _all_there(paths: Sequence[str], folder: Path) -> bool:
-    return all(Path(path).parent == folder.absolute() and Path(path).is_file() for path in paths)
 
 
 async def _fingerprint(request: ModelAlternation) -> str:
