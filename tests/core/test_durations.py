@@ -153,3 +153,98 @@ def test_cohort_counts_each_running_task_once() -> None:
     cohort.runs_on(5, 0)
     cohort.runs_on(9, 0)
     assert cohort.running == {}
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_tasks_no_longer_followed_do_not_keep_a_cohort_open(ended: bool) -> None:
+    """Of three hundred begun at once the cohort holds all; once half have ended or were left, as many as still run."""
+    durations = Durations()
+    cohorts = [durations.begin() for _ in range(300)]
+    for number in range(350):
+        cohort = cohorts[number]
+        if ended:
+            durations.ends(cohort, 0, slot(20.0))
+        else:
+            durations.leaves()
+        if number >= 150:
+            cohorts.append(durations.begin())
+    assert [cohort.begun for cohort in dict.fromkeys(cohorts)] == [300, 150, 50]
+
+
+def after_a_jump(cohorts: int) -> tuple[Durations, list[Cohort]]:
+    """Return what is known after a jump that found a task running in each of so many cohorts, and those."""
+    durations, found = Durations(), []
+    for _ in range(cohorts):
+        cohort = durations.begin()
+        durations.runs_on(cohort, 0, slot(19.0))
+        durations.ends(cohort, slot(19.0), slot(21.0))
+        durations.runs_on(cohort, 0, slot(5.0))
+        found.append(cohort)
+        for _ in range(99):
+            durations.ends(durations.begin(), 0, slot(21.0))
+    durations.fit()
+    for _ in range(3):
+        durations.ends(found[-1], 0, slot(2.0))
+    assert durations.suspicion > 5.0
+    durations.fit()
+    return durations, found
+
+
+def test_what_runs_outlives_a_jump() -> None:
+    """Ends of before say nothing any more, but a task that still runs does, however old: each counts in full."""
+    durations, found = after_a_jump(4)
+    assert durations.ended == 3.0
+    assert durations.running == 4.0
+    assert [cohort.weight for cohort in found] == [1.0] * 4
+
+
+def test_number_of_cohorts_is_bounded_after_a_jump_too() -> None:
+    """The five before it are kept."""
+    durations, found = after_a_jump(9)
+    assert durations.running == 5.0
+    assert len({id(cohort) for cohort in found} & {id(cohort) for cohort in durations._cohorts}) == 5
+
+
+def test_alarm_ends_the_suspicion() -> None:
+    """What comes after it is compared with what was learned since."""
+    durations, _ = after_a_jump(1)
+    assert durations.suspicion == 0.0
+
+
+LAST = len(EDGES) - 1
+
+
+def remembered(**odd: object) -> dict[str, object]:
+    """Return a cohort as a file has it, at the edges of what is taken, with something odd."""
+    edges = {"begun": 0, "weight": 1.0, "ends": [[0, 1, 1], [LAST - 1, LAST, 1]], "running": [[1, 1], [LAST - 1, 2]]}
+    return {**edges, **odd}
+
+
+def test_cohort_at_the_edges_is_read_back() -> None:
+    """The first slot and the last, one task, and none begun."""
+    assert Cohort.restored(remembered()).snapshot() == {**remembered(), "running": [(1, 1), (LAST - 1, 2)]}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"begun": -1},
+        {"weight": 1.1},
+        {"weight": -0.1},
+        {"ends": [[0, 0, 1]]},
+        {"ends": [[5, 4, 1]]},
+        {"ends": [[0, LAST + 1, 1]]},
+        {"ends": [[-1, 1, 1]]},
+        {"ends": [[0, 1, 0]]},
+        {"running": [[0, 1]]},
+        {"running": [[LAST, 1]]},
+        {"running": [[1, 0]]},
+        {"begun": 1_000_000_001},
+        {"ends": [[0, 1, 1_000_000_001]]},
+        {"running": [[1, 1_000_000_001]]},
+    ],
+)
+def test_cohort_beyond_the_edges_is_refused(odd: dict[str, object]) -> None:
+    """An end that took no time, or a slot that is none, would divide by nothing or point at nothing."""
+    with pytest.raises(ValueError, match="is not from"):
+        Cohort.restored(remembered(**odd))
