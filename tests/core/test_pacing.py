@@ -1,6 +1,7 @@
 """No second ever holds more starts than the rate, and the rate is used."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -228,6 +229,17 @@ def test_lost_call_tells_nothing_about_the_network() -> None:
     pace.lost(pace.start(10.0), 10.0)
     pace.answered(pace.start(20.0), 20.2)
     assert pace.earliest(21.0) == pytest.approx(21.002)
+
+
+@pytest.mark.parametrize("end", [Pace.lost, Pace.exclude])
+def test_lost_call_puts_the_next_try_off(end: Callable[[Pace, Start, float], None]) -> None:
+    """Sixteen seconds from then on, as two a second makes them, the known rate is kept; later a higher one is tried."""
+    pace = Pace(math.inf, 2.0)
+    end(pace, pace.start(0.0, waited=True), 5.0)
+    pace.start(20.9, waited=True)
+    assert pace.rate == 2.0
+    pace.start(21.1, waited=True)
+    assert pace.rate == pytest.approx(2.1)
 
 
 def test_readings_may_repeat() -> None:

@@ -264,3 +264,24 @@ def test_refused_try_that_shows_less_lowers_it() -> None:
     starts = attempt(rate, 0.0, 10)
     assert rate.refused(starts[-1], 0.1, accepted=9, at_most=9, wait=None) == 1.0
     assert rate.in_force < 20.0
+
+
+def test_call_of_a_try_that_is_over_disturbs_no_other() -> None:
+    """Lost or answered late, it proves nothing about what is tried by then; nor does one that was part of none."""
+    rate = Rate(math.inf, 20.0)
+    starts = attempt(rate, 0.0, 30)
+    rate.refused(starts[21], 0.1, accepted=20, wait=None)
+    rate.started(part := Start(20.0), waited=True)
+    assert part.part_of is not None
+    rate.lost(starts[0], 20.1)
+    rate.lost(Start(19.9), 20.2)
+    rate.answered(starts[1])
+    assert (rate.in_force, part.part_of.unanswered) == (21.0, 1)
+
+
+def test_lost_call_that_was_no_try_puts_none_off() -> None:
+    """There was nothing to give up."""
+    rate = Rate(math.inf, 2.0)
+    rate.lost(Start(0.0), 0.1)
+    attempt(rate, 0.2, 1)
+    assert rate.in_force == 4.0

@@ -119,6 +119,21 @@ def test_rate_that_is_tried_is_not_remembered() -> None:
     assert pace.snapshot(0.0) is None
 
 
+def test_rate_that_was_never_refused_is_tried_higher_at_once() -> None:
+    """Nothing that it remembers puts a try off; a refusal of before the end of its process does, for as long."""
+    rate, after = Rate(math.inf, 8.0), Rate(math.inf, 2.0)
+    after.restore(by_way_of_json(rate.snapshot(0.0)), 50.0)
+    after.started(Start(50.0), waited=True)
+    assert after.in_force == 16.0
+    rate.refused(Start(0.0), 0.0, accepted=7, wait=None)
+    after = Rate(math.inf, 2.0)
+    after.restore(by_way_of_json(rate.snapshot(2.0)), 52.0)
+    after.started(Start(61.9), waited=True)
+    assert after.in_force == rate.in_force
+    after.started(Start(62.1), waited=True)
+    assert after.in_force == pytest.approx(1.05 * rate.in_force)
+
+
 @given(JSON, st.sampled_from(["known", "step", "share", "peak", "held", "quiet_until", "lowered_at", "soon_until"]))
 def test_odd_figures_change_nothing(value: object, name: str) -> None:
     """They are refused as a whole, or they are figures that a pace can go on from."""
