@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pickle
 from typing import Any
 
 import attrs
@@ -309,3 +310,10 @@ def test_fault_says_its_phase_and_reason() -> None:
     """In words, for a message that ends up before a person."""
     assert str(TransportError(Phase.SENT, "ReadError")) == "sent, no answer: ReadError"
     assert str(TransportError(Phase.NOT_SENT, "ConnectError: refused")) == "not sent: ConnectError: refused"
+
+
+def test_fault_has_what_it_says_among_its_arguments() -> None:
+    """What shows an exception by its arguments, or copies it by them, shows and copies all of it."""
+    fault = TransportError(Phase.SENT, "ReadError")
+    assert repr(fault) == "TransportError(<Phase.SENT: 'sent, no answer'>, 'ReadError')"
+    assert str(pickle.loads(pickle.dumps(fault))) == str(fault)

@@ -81,3 +81,41 @@ def test_keys_aside_are_all_different_in_the_end(key: str, task_id: str | None) 
     names = list(itertools.islice(keys_aside(entry), 10))
     assert names[0] == f"{key}~{(task_id or '')[:8]}"
     assert len(set(names)) >= 9
+
+
+def test_keys_aside_are_names_that_people_can_read() -> None:
+    """A few characters of the task id, all of it, then a number from 2 on."""
+    names = ["k~01234567", "k~0123456789", "k~0123456789~2", "k~0123456789~3"]
+    assert list(itertools.islice(keys_aside(ENTRY), 4)) == names
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "allowed"),
+    [
+        (State.IN_DOUBT, State.ABANDONED, True),
+        (State.IN_DOUBT, State.PLANNED, True),
+        (State.ABANDONED, State.ACCEPTED, True),
+        (State.FAILED, State.PLANNED, True),
+        (State.IN_DOUBT, State.REFUSED, False),
+        (State.SUCCEEDED, State.PLANNED, False),
+        (State.SENDING, State.PLANNED, False),
+    ],
+)
+def test_person_decides_what_nobody_is_working_on(before: State, after: State, *, allowed: bool) -> None:
+    """To send again, to give up, or to bring a task id; what the gateway says is not theirs to say."""
+    assert may_decide(before, after) is allowed
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        (None, None),
+        ("it is late", "it is late"),
+        ("see https://h/a.png?sign=x now", "see <link> now"),
+        ("HTTP://h and sign=abc, Signature=d", "<link> and <link> <link>"),
+        ("assign=1", "assign=1"),
+    ],
+)
+def test_reason_is_kept_without_its_links(reason: str | None, kept: str | None) -> None:
+    """A link may be signed; the words around it stay."""
+    assert attrs.evolve(ENTRY, reason=reason).reason == kept
