@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import re
 from typing import Any
 
 import attrs
@@ -283,6 +284,29 @@ def test_whole_number_is_nothing_else(value: object) -> None:
     """Neither truth values nor fractions nor other digits."""
     with pytest.raises(UnreadableValueError, match=r"expected a whole number, got .* @ \$"):
         reading.read_value(value, int, "$")
+
+
+@attrs.frozen
+class Picture:
+    """As an operation may have it read."""
+
+    url: str
+    width: int
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        ({"url": "u"}, Picture, "required field missing @ $.width"),
+        ({"url": "u", "width": "x" * 41}, Picture, f"expected a whole number, got '{'x' * 40}' @ $.width"),
+        (5, list[str], "invalid value for type, expected an iterable @ $"),
+        ([1, "t", 2, 3, 4], list[str], "; ".join(f"expected text, got int @ $[{place}]" for place in (0, 2, 3))),
+    ],
+)
+def test_faults_of_a_value_are_named_in_few_words(value: object, kind: type[object], message: str) -> None:
+    """Each with its path, three at most, and no more than the beginning of a long value."""
+    with pytest.raises(UnreadableValueError, match=f"^{re.escape(message)}$"):
+        reading.read_value(value, kind, "$")
 
 
 def test_json_text_that_is_none_stays_as_it_is() -> None:

@@ -108,6 +108,12 @@ def test_what_does_not_begin_like_a_token_is_refused(text: object) -> None:
         read_token(text)
 
 
+def test_refusal_shows_the_beginning_of_what_was_got() -> None:
+    """So that who pasted a link or a task id sees which of them it was."""
+    with pytest.raises(RequestError, match=r"\(got 'https://api\.aidc-ai\.com/123456789012345\); "):
+        read_token("https://api.aidc-ai.com/12345678901234567890")
+
+
 def test_text_over_the_limit_is_refused_unread() -> None:
     """A megabyte from a web form is not decoded."""
     with pytest.raises(RequestError, match="must be a text that starts with"):
