@@ -201,6 +201,12 @@ def test_poll_cost_outside_is_refused(poll_cost: Any) -> None:
         Polling.learned(poll_cost)
 
 
+@pytest.mark.parametrize("poll_cost", [3600, 1e-9])
+def test_poll_cost_may_be_an_hour_or_next_to_nothing(poll_cost: float) -> None:
+    """Both are taken, and give a delay that can be waited for."""
+    assert 1.0 <= Polling.learned(poll_cost).schedule().follow("any").next_delay(0.0) <= 3601.0
+
+
 def test_polling_is_a_value_and_makes_a_fresh_schedule_each_time() -> None:
     """Two clients with the same settings learn apart."""
     assert Polling.learned() == Polling.learned(1.0)

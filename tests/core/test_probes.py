@@ -49,6 +49,24 @@ def test_every_other_task_is_probed_while_durations_seem_to_have_changed() -> No
     assert [one for one, other in pairwise(probed) if one is other] == []
 
 
+def test_probed_task_is_polled_early_and_then_as_planned() -> None:
+    """Its second poll comes where the first of others does."""
+    schedule, firsts = LearnedSchedule(1.0), []
+    for _ in range(80):
+        course = schedule.follow("any")
+        planned = schedule._lessons["any"].next_poll(0.0)
+        firsts.append((course.next_delay(0.0), planned))
+        course.seen_running(19.0)
+        course.ended(21.0)
+    early = [(first, planned) for first, planned in firsts if first != planned]
+    assert 1 <= len(early) <= 4
+    assert all(0.3 * planned <= first <= 0.9 * planned for first, planned in early)
+    course = schedule.follow("any")
+    course.next_delay(0.0)
+    course.seen_running(early[0][0])
+    assert early[0][0] + course.next_delay(early[0][0]) == pytest.approx(planned, rel=0.1)
+
+
 def test_few_ends_give_no_reason_for_a_probe() -> None:
     """Before the fifth end each planned poll tells as much; from then on tasks are probed."""
     assert probes(taught(19.0, 21.0, tasks=4), 22.0, 300) == [None] * 300
