@@ -268,18 +268,20 @@ async def test_unchanged_task_is_not_sent_again(tmp_path: Path) -> None:
 
 
 async def test_what_cannot_be_recorded_is_not_promised(
-    backend: Backend, photo: bytes, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, photo: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where the journal fails, the answer is 503 with `Retry-After`, and nothing is kept."""
+    """Where the journal fails, the answer is 503 with `Retry-After`, nothing is kept, and the log alone names files."""
 
     async def plan(*_: Any, **__: Any) -> None:
-        raise JournalError("disk full")
+        raise JournalError("the journal '/srv/shop/journal.db' cannot be used (disk full)")
 
     monkeypatch.setattr(backend.client, "plan", plan)
     answer = await backend.post(photo)
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert int(answer.headers["retry-after"]) > 0
     assert not (backend.folder / "out").exists()
+    assert "srv" not in answer.text
+    assert "/srv/shop/journal.db" in caplog.text
 
 
 async def test_nothing_is_taken_while_leaving(backend: Backend, photo: bytes) -> None:

@@ -5,6 +5,7 @@ What is a problem is decided elsewhere.
 """
 
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
@@ -14,6 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from aidge_async.errors import JournalError
+
+_log = logging.getLogger("aidge_async.integrations.asgi")
 
 MEDIA_TYPE: Final = "application/problem+json"
 _AGAIN_SECONDS: Final = 5  # until a full disk or a locked file may have been seen to; a guess
@@ -79,7 +82,9 @@ async def _http(_: Request, exc: HTTPException) -> Response:
 
 
 async def _unrecorded(_: Request, exc: JournalError) -> Response:
-    detail = f"the journal cannot be used, so nothing was bought ({exc}); try again later"
+    # Its sentence names files of this machine, which are nobody's matter who asks over HTTP.
+    _log.warning("journal not usable reason=%s", exc)
+    detail = "the journal cannot be used, so nothing was bought; try again later (the server's log says more)"
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail, retry_after=_AGAIN_SECONDS).response()
 
 

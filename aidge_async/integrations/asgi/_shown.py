@@ -5,6 +5,7 @@ Its journal entry and its folder come in, plain JSON values come out; nothing is
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -28,6 +29,9 @@ _BILLABLE: Final[Mapping[State, str]] = {
 
 # Codes 1001 and 1002 refuse, and nobody knows whether they are billed: the library's sentence says so in these words.
 _BILL_NOT_KNOWN: Final = "whether it is billed is not known"
+# The library's sentences write paths so; a folder of this machine is nobody's matter who asks over HTTP.
+_PATH: Final = re.compile(r"'((?:/|[A-Za-z]:[/\\]).*)'")
+_SEPARATOR: Final = re.compile(r"[/\\]")
 
 
 def is_done(entry: Entry) -> bool:
@@ -57,7 +61,7 @@ def show_task(number: int, entry: Entry, about: About, *, mount: str) -> dict[st
         "original": None if about.photo is None else f"{own}/images/0",
         "saved": entry.saved_at is not None,
         "done": is_done(entry),
-        "reason": entry.reason,
+        "reason": None if entry.reason is None else _without_folders(entry.reason),
         "billable": _billable(entry),
         "created_at": _date(entry.at if about.created_at is None else about.created_at),
         "changed_at": _date(entry.at if entry.saved_at is None else max(entry.at, entry.saved_at)),
@@ -70,6 +74,10 @@ def _billable(entry: Entry) -> str:
     if entry.state is State.REFUSED and _BILL_NOT_KNOWN in (entry.reason or ""):
         return "unknown"
     return _BILLABLE[entry.state]
+
+
+def _without_folders(reason: str) -> str:
+    return _PATH.sub(lambda found: f"'{_SEPARATOR.split(found[1])[-1]}'", reason)
 
 
 def _date(seconds: float) -> str:
