@@ -19,7 +19,7 @@ from aidge_async.sandbox.settings import SandboxSettings
 from aidge_async.testing import SocketSandbox
 from tests.cli.support import typed
 from tests.conftest import draw_photo
-from tests.integrations.servers import serving
+from tests.integrations.servers import held_port, serving
 from tests.integrations.watched import BEFORE
 
 MODEL = {"model": "universal_model_1", "count": "1", "dimension": "512"}
@@ -77,7 +77,7 @@ class Stream:
         stream = cls(url)
         thread = threading.Thread(target=stream._read, daemon=True)
         thread.start()
-        give_up_at = time.monotonic() + 10
+        give_up_at = time.monotonic() + 60
         while not stream.lines:
             assert time.monotonic() < give_up_at
             time.sleep(0.02)
@@ -157,7 +157,9 @@ def test_sandbox_is_behind_it_where_no_account_is_set(tmp_path: Path, photo: byt
         assert post(server.url, photo).status_code == 202
         assert until_done(server.url, 1, 60) == {"succeeded": 1}
         assert post(server.url, photo_of(1)).status_code == 202
-        while tasks_of(server.url)[0]["state"] != "accepted":
+        give_up_at = time.monotonic() + 60
+        while tasks_of(server.url)[0]["state"] != "accepted":  # for five seconds; a look takes some 20 ms
+            assert time.monotonic() < give_up_at
             time.sleep(0.05)
         server.end(signal.SIGINT)
         assert server.process.returncode == 0
@@ -178,9 +180,9 @@ def test_end_is_within_its_bound_and_loses_nothing(tmp_path: Path, workers: int)
                 assert post(server.url, photo_of(shade), f"k{shade}").status_code == 202
             took = server.end()
             assert server.process.returncode == 0
-            assert stream.ended.wait(5)
+            assert stream.ended.wait(30)
         assert "event: bye" in stream.lines
-        assert took < 9  # 3 s for stuck clients, 2 s of drain, and what a busy machine takes for the rest
+        assert took < 30  # 3 s for stuck clients, 2 s of drain; half a form alone would be waited for for 60 s
         with serving(*arguments, sandbox=sandbox) as server:
             # Who got no answer asks again: the same key is the same task.
             for shade in range(8):
@@ -192,14 +194,13 @@ def test_end_is_within_its_bound_and_loses_nothing(tmp_path: Path, workers: int)
 @pytest.mark.slow
 def test_kill_of_the_parent_ends_its_workers(tmp_path: Path, photo: bytes) -> None:
     """After `kill -9` of the command its workers end by themselves, and a new start takes over port and tasks."""
-    with SocketSandbox.run(SandboxSettings(duration=2, spread=0)) as sandbox:
+    with SocketSandbox.run(SandboxSettings(duration=2, spread=0)) as sandbox, held_port() as port:
         arguments = ("--out", tmp_path, *QUICK, "--workers", 2, "--drain", "0")
-        with serving(*arguments, sandbox=sandbox) as server:
-            port = httpx.URL(server.url).port or 0
+        with serving(*arguments, sandbox=sandbox, port=port) as server:
             workers = server.workers()
             assert post(server.url, photo).status_code == 202
             server.end(signal.SIGKILL)
-            give_up_at = time.monotonic() + 15
+            give_up_at = time.monotonic() + 60
             while any(Path(f"/proc/{pid}").exists() for pid in workers):
                 assert time.monotonic() < give_up_at
                 time.sleep(0.05)

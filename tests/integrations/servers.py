@@ -31,7 +31,7 @@ class Server:
     process: "subprocess.Popen[str]"
     said: list[str]
 
-    def end(self, number: signal.Signals = signal.SIGTERM, *, within: float = 20) -> float:
+    def end(self, number: signal.Signals = signal.SIGTERM, *, within: float = 60) -> float:
         """Send a signal, wait for the end, and return the seconds it took."""
         began = time.monotonic()
         self.process.send_signal(number)
@@ -96,6 +96,15 @@ def serving(
 
 
 @contextlib.contextmanager
+def held_port() -> Iterator[int]:
+    """Give a free port for a server that comes back under its address; nobody else is given it inside the block."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # who sets it too may listen there (Linux)
+        holder.bind(("127.0.0.1", 0))
+        yield int(holder.getsockname()[1])
+
+
+@contextlib.contextmanager
 def http_to(app: Any) -> Iterator[httpx.Client]:
     """Run an application under uvicorn in a thread, and give a client of it."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -103,7 +112,7 @@ def http_to(app: Any) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True)
     thread.start()
     try:
-        give_up_at = time.monotonic() + 20
+        give_up_at = time.monotonic() + 60
         while not server.started:
             assert thread.is_alive()
             assert time.monotonic() < give_up_at
@@ -118,7 +127,7 @@ def http_to(app: Any) -> Iterator[httpx.Client]:
 
 
 def _wait_until_answered(url: str, process: "subprocess.Popen[str]") -> None:
-    give_up_at = time.monotonic() + 30
+    give_up_at = time.monotonic() + 90
     while True:
         assert process.poll() is None
         assert time.monotonic() < give_up_at

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import socket
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from aidge_async.sandbox.settings import SandboxSettings
 from aidge_async.testing import SocketSandbox
 from tests.integrations.browsing import PATIENCE_MS, opened_browser, opened_page, photos
-from tests.integrations.servers import serving
+from tests.integrations.servers import held_port, serving
 
 pytestmark = pytest.mark.slow
 expect.set_options(timeout=PATIENCE_MS)
@@ -31,10 +30,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def port() -> int:
-    """Return a port that is free, for a server that comes back under its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def port() -> Iterator[int]:
+    """Hold a port for a server that comes back under its address."""
+    with held_port() as port:
+        yield port
 
 
 def drop(page: Page, paths: list[Path]) -> None:
