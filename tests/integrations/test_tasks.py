@@ -308,6 +308,7 @@ async def test_photo_that_cannot_be_kept_costs_no_task(tmp_path: Path, photo: by
         {"authenticate": lambda _: "a", "allow_anonymous": True},
         {"allow_anonymous": True, "max_waiting": 0},
         {"allow_anonymous": True, "max_waiting": True},
+        {"allow_anonymous": True, "max_open": 0},
         {"allow_anonymous": True, "allowed_hosts": ["http://a"]},
         {"allow_anonymous": True, "allowed_hosts": ["a:80"]},
         {"allow_anonymous": True, "allowed_origins": ["a"]},

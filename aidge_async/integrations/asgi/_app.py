@@ -36,6 +36,8 @@ from aidge_async.integrations.asgi._tasks import forget, listing, one, submit
 
 # Some four minutes of submits at the default rate, and at most 2 GB of photos in the spool.
 _MOST_WAITING: Final = 500
+# A tenth of the places, so that one with slow bodies leaves some to others; the page needs three and a stream a tab.
+_MOST_OPEN: Final = 50
 
 
 def tasks_app(
@@ -44,6 +46,7 @@ def tasks_app(
     authenticate: Authenticate | None = None,
     allow_anonymous: bool = False,
     max_waiting: int = _MOST_WAITING,
+    max_open: int = _MOST_OPEN,
     allowed_hosts: Collection[str] = LOOPBACK_HOSTS,
     allowed_origins: Collection[str] = (),
 ) -> Starlette:
@@ -59,6 +62,9 @@ def tasks_app(
             nobody. A coroutine function, or a plain one, which is called in a worker thread.
         allow_anonymous: Whether whoever reaches this may buy and see everything, as one and the same principal.
         max_waiting: Tasks that may wait to be submitted; one more is answered with 429.
+        max_open: Uploads on their way in, and event streams, that one principal may have open at the same time in each
+            process; one more is answered with 429. With `allow_anonymous` all share the one principal, and none has a
+            share of its own.
         allowed_hosts: Names under which this is reached, without ports; by default those of this machine.
         allowed_origins: Origins beside its own whose pages may ask, as `https://shop.example.com`.
 
@@ -70,8 +76,8 @@ def tasks_app(
             "tasks_app needs 'authenticate', which tells from a request who asks, or 'allow_anonymous=True' where "
             "everybody who reaches it may buy; give one of them"
         )
-    if isinstance(max_waiting, bool) or not isinstance(max_waiting, int) or max_waiting < 1:
-        raise SettingsError(f"'max_waiting' must be a whole number of tasks from 1 (got {max_waiting!r}); change it")
+    _check_number("max_waiting", "tasks", max_waiting)
+    _check_number("max_open", "uploads and of streams", max_open)
     hosts = [allowed_host(host) for host in allowed_hosts]
     origins = [allowed_origin(origin) for origin in allowed_origins]
     app = MountedApp(
@@ -84,7 +90,11 @@ def tasks_app(
         exception_handlers=HANDLERS,
     )
     app.router.redirect_slashes = False  # an address has one spelling
-    app.state.house = House(shelf=Shelf(Path(folder).expanduser().absolute()), max_waiting=max_waiting)
+    app.state.house = House(
+        shelf=Shelf(Path(folder).expanduser().absolute()),
+        max_waiting=max_waiting,
+        max_open=None if authenticate is None else max_open,
+    )
     return app
 
 
@@ -101,6 +111,11 @@ def api_routes() -> list[Route]:
         Route("/events", all_events, methods=["GET"]),
         Route("/openapi.json", _openapi, methods=["GET"]),
     ]
+
+
+def _check_number(name: str, what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingsError(f"{name!r} must be a whole number of {what} from 1 (got {value!r}); change it")
 
 
 async def _openapi(request: Request) -> Response:

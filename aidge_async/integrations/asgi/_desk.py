@@ -4,8 +4,9 @@ What one request of a principal works with: the open client, its journal, the fo
 It finds and shows tasks; what is answered is decided in `_tasks.py`, `_streams.py` and `_pictures.py`.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -36,12 +37,15 @@ class House:
     Args:
         shelf: The folders.
         max_waiting: Tasks that may wait to be submitted.
+        max_open: Uploads, and event streams, that one principal may have open; `None`: there is but one, everybody.
     """
 
     shelf: Shelf
     max_waiting: int
+    max_open: int | None
     recording: anyio.Semaphore = attrs.field(factory=lambda: anyio.Semaphore(_RECORDED_AT_ONCE), repr=False)
     _entering: int = attrs.field(default=0, init=False)
+    _open: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False, repr=False)
     _secret: bytes | None = attrs.field(default=None, init=False, repr=False)
 
     @contextmanager
@@ -52,6 +56,26 @@ class House:
             yield self._entering
         finally:
             self._entering -= 1
+
+    @contextmanager
+    def holding(self, kind: str, principal: str) -> Iterator[None]:
+        """
+        Count inside the block one more of *kind* that *principal* holds.
+
+        Raises:
+            ProblemError: It holds its share already.
+        """
+        held = (kind, principal)
+        if self.max_open is not None and self._open[held] >= self.max_open:
+            detail = f"{self.max_open} {kind} of yours are open, and no more may be; end one, or try later"
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail, retry_after=_FULL_SECONDS)
+        self._open[held] += 1
+        try:
+            yield
+        finally:
+            self._open[held] -= 1
+            if not self._open[held]:
+                del self._open[held]  # or whoever was here once would be remembered for ever
 
     async def secret(self, view: JournalView) -> bytes:
         """Return what keeps idempotency keys from being guessed; the journal's, whose keys depend on it."""
@@ -129,6 +153,10 @@ class Desk:
         number, entry = rows[0]
         place = self.house.shelf.place(self.principal, _names.task_of(key))
         return number, entry, await anyio.to_thread.run_sync(self.house.shelf.about, place)
+
+    def holding(self, kind: str) -> AbstractContextManager[None]:
+        """Count inside the block one more of *kind* that the principal holds; raises as the house does."""
+        return self.house.holding(kind, self.principal)
 
     async def make_room(self, others: int) -> None:
         """

@@ -66,7 +66,7 @@ _PROBLEMS: Final = {
     "413": _problem("The body is too heavy."),
     "415": _problem("The body is of another type."),
     "422": _problem("A field is wrong, or the idempotency key was used for another request."),
-    "429": _problem("Too many tasks wait.", again=True),
+    "429": _problem("Too many tasks wait, or too many uploads or event streams of yours are open.", again=True),
     "500": _problem("A bug of the server."),
     "503": _problem("The server is being stopped, or cannot record anything; nothing was bought.", again=True),
 }
@@ -216,7 +216,7 @@ _PATHS: Final[dict[str, Any]] = {
             "watchTask",
             "Watch a task to its end.",
             answers={**_STREAM, "204": {"description": "It is at its end, and all of it was shown; do not come back."}},
-            problems="403 404 503",
+            problems="403 404 429 503",
             parameters="id last_event_id",
         )
     },
@@ -237,7 +237,7 @@ _PATHS: Final[dict[str, Any]] = {
             "watchTasks",
             "Watch all your tasks.",
             answers=_STREAM,
-            problems="403 503",
+            problems="403 429 503",
             parameters="last_event_id",
         )
     },

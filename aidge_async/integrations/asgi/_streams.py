@@ -14,6 +14,7 @@ from typing import Any, Final
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from aidge_async.integrations.asgi._desk import Desk, desk_of
 from aidge_async.integrations.asgi._names import key_of, prefix_of
@@ -31,7 +32,7 @@ _NUMBER: Final = re.compile(r"[0-9]{1,18}")  # what the journal can number
 async def all_events(request: Request) -> Response:
     """Stream what happens to all tasks of the principal."""
     desk = desk_of(request)
-    return _response(_all(desk, _last_id(request)))
+    return _Stream(desk, _all(desk, _last_id(request)))
 
 
 async def task_events(request: Request) -> Response:
@@ -41,7 +42,7 @@ async def task_events(request: Request) -> Response:
     key = key_of(desk.principal, task["id"])
     if task["done"] and after is not None and not await desk.news.changed_since(key, after):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # tells a browser not to come back
-    return _response(_one(desk, task, after))
+    return _Stream(desk, _one(desk, task, after))
 
 
 async def _all(desk: Desk, after: int | None) -> AsyncIterator[ServerSentEvent]:
@@ -74,16 +75,25 @@ async def _one(desk: Desk, task: dict[str, Any], after: int | None) -> AsyncIter
         yield _farewell(reader)
 
 
-def _response(events: AsyncIterator[ServerSentEvent]) -> EventSourceResponse:
-    return EventSourceResponse(
-        events,
-        ping=_PING_SECONDS,
-        ping_message_factory=lambda: ServerSentEvent(comment="still here", sep=_LINE_END),
-        sep=_LINE_END,
-        send_timeout=_SEND_WITHIN,
-        shutdown_grace_period=_FAREWELL_SECONDS,
-        headers={"Cache-Control": "no-store"},
-    )
+class _Stream(EventSourceResponse):
+    """An answer that counts among its principal's streams for as long as it is sent."""
+
+    def __init__(self, desk: Desk, events: AsyncIterator[ServerSentEvent]) -> None:
+        super().__init__(
+            events,
+            ping=_PING_SECONDS,
+            ping_message_factory=lambda: ServerSentEvent(comment="still here", sep=_LINE_END),
+            sep=_LINE_END,
+            send_timeout=_SEND_WITHIN,
+            shutdown_grace_period=_FAREWELL_SECONDS,
+            headers={"Cache-Control": "no-store"},
+        )
+        self._desk = desk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or refuse it while nothing was sent."""
+        with self._desk.holding("event streams"):
+            await super().__call__(scope, receive, send)
 
 
 def _event(number: int, task: dict[str, Any]) -> ServerSentEvent:

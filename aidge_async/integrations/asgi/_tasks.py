@@ -40,8 +40,17 @@ async def submit(request: Request) -> Response:
     """Record what is wanted, and answer 202 when it is on disk."""
     desk, idempotency_key = desk_of(request), _idempotency_key(request)
     desk.refuse_when_leaving()
-    task = await desk.task_id(idempotency_key)
-    key = key_of(desk.principal, task)
+    with desk.holding("uploads"):
+        key = await _taken(request, desk, idempotency_key)
+    shown = await desk.shown(key)
+    assert shown is not None  # it was recorded just now
+    headers = {"Location": shown["links"]["self"], "Retry-After": str(_LOOK_AGAIN_SECONDS)}
+    return _json(shown, HTTPStatus.ACCEPTED, headers)
+
+
+async def _taken(request: Request, desk: Desk, idempotency_key: str | None) -> str:
+    """Read and record what is wanted, and return its key."""
+    key = key_of(desk.principal, await desk.task_id(idempotency_key))
     known = idempotency_key is not None and await desk.view.find(key) is not None
     with desk.house.entering() as others:
         if not known:
@@ -54,10 +63,7 @@ async def submit(request: Request) -> Response:
         finally:
             with anyio.CancelScope(shield=True):
                 await sent.aclose()
-    shown = await desk.shown(key)
-    assert shown is not None  # it was recorded just now
-    headers = {"Location": shown["links"]["self"], "Retry-After": str(_LOOK_AGAIN_SECONDS)}
-    return _json(shown, HTTPStatus.ACCEPTED, headers)
+    return key
 
 
 async def _record(desk: Desk, wanted: Wanted, *, key: str, by_key: bool) -> None:
