@@ -17,7 +17,6 @@ import anyio.abc
 import anyio.to_thread
 
 from aidge_async import events
-from aidge_async._core import codec
 from aidge_async._core.operation import Operation, ResultT_co, TaskRequest
 from aidge_async._core.pictures import GeneratedImages
 from aidge_async._core.token import Token, read_token
@@ -34,7 +33,7 @@ from aidge_async._engine.submitter import Submitter
 from aidge_async._io.download import Downloader
 from aidge_async._io.fetch import Fetcher
 from aidge_async._io.folders import are_all_in
-from aidge_async._io.images import Images, PreparedImage, prepare_image
+from aidge_async._io.images import Images
 from aidge_async._io.journal import MemoryJournal
 from aidge_async._io.limiter import PacedLimiter
 from aidge_async._io.tls import TlsContext
@@ -311,11 +310,3 @@ def _checked_key(key: object) -> str:
     if not (isinstance(key, str) and key.strip()):
         raise RequestError(f"'key' must be text that is not blank (got {key!r}); name the purchase, or leave it out")
     return key
-
-
-async def check(settings: Settings, request: TaskRequest[Any]) -> tuple[str, ...]:
-    """Return what is doubtful about *request* and its picture; raise what `submit` would before sending."""
-    operation = operation_of(request)
-    image: PreparedImage = await prepare_image(operation.image_of(request))
-    codec.write_submit(operation, request, wire_format=settings.wire_format, image=image.content, trial=settings.trial)
-    return image.warnings

@@ -290,7 +290,7 @@ class AidgeClient:
         Raises:
             RequestError: `submit` would refuse it.
         """
-        from aidge_async._wiring import check  # most of the library; see this file's head
+        from aidge_async._io.preflight import check  # loaded when it is wanted; see this file's head
 
         return await check(self.settings, request)
 

@@ -270,7 +270,7 @@ def test_call_of_a_try_that_is_over_disturbs_no_other() -> None:
     """Lost or answered late, it proves nothing about what is tried by then; nor does one that was part of none."""
     rate = Rate(math.inf, 20.0)
     starts = attempt(rate, 0.0, 30)
-    rate.refused(starts[21], 0.1, accepted=20, wait=None)
+    rate.refused(starts[21], 0.1, accepted=20, at_most=20, wait=None)
     rate.started(part := Start(20.0), waited=True)
     assert part.part_of is not None
     rate.lost(starts[0], 20.1)

@@ -125,7 +125,7 @@ def test_rate_that_was_never_refused_is_tried_higher_at_once() -> None:
     after.restore(by_way_of_json(rate.snapshot(0.0)), 50.0)
     after.started(Start(50.0), waited=True)
     assert after.in_force == 16.0
-    rate.refused(Start(0.0), 0.0, accepted=7, wait=None)
+    rate.refused(Start(0.0), 0.0, accepted=7, at_most=7, wait=None)
     after = Rate(math.inf, 2.0)
     after.restore(by_way_of_json(rate.snapshot(2.0)), 52.0)
     after.started(Start(61.9), waited=True)
