@@ -24,26 +24,25 @@ class Knowledge:
     Keep what a schedule learns.
 
     Args:
-        journal: Keeps it; `None`: nothing does.
+        journal: Keeps it.
         schedule: Learns.
     """
 
-    def __init__(self, journal: DurableJournal | None, schedule: Schedule) -> None:
+    def __init__(self, journal: DurableJournal, schedule: Schedule) -> None:
         self._journal = journal
         self._schedule = schedule
 
     async def recall(self) -> None:
         """Go on from what was kept."""
-        if self._journal is not None:
-            try:
-                self._schedule.restore(await self._journal.recall(_NAME))
-            except (JournalError, ValueError) as exc:
-                logger.info("knowledge.forgotten reason=%s", exc)
+        try:
+            self._schedule.restore(await self._journal.recall(_NAME))
+        except (JournalError, ValueError) as exc:
+            logger.info("knowledge.forgotten reason=%s", exc)
 
     async def keep(self) -> None:
         """Keep what is known now; of several processes the last one's is kept."""
         found = self._schedule.snapshot()
-        if self._journal is not None and found is not None:
+        if found is not None:
             try:
                 await self._journal.remember(_NAME, found)
             except (JournalError, TypeError) as exc:

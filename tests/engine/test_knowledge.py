@@ -81,9 +81,3 @@ async def test_trouble_with_it_is_nobodys_trouble() -> None:
     notebook.lost = True
     await knowledge(notebook, LearnedSchedule(1.0)).recall()
     await knowledge(notebook, LearnedSchedule(1.0)).keep()
-
-
-async def test_without_a_journal_nothing_is_kept() -> None:
-    """As with most clients."""
-    await Knowledge(None, LearnedSchedule(1.0)).recall()
-    await Knowledge(None, LearnedSchedule(1.0)).keep()
