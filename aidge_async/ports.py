@@ -148,10 +148,6 @@ class Journal(Protocol):
         """
         ...
 
-    async def unsettled(self) -> list[Entry]:
-        """Return the accepted entries that this process has to follow: its own and those it adopted."""
-        ...
-
     async def spent(self) -> int:
         """Return how many pictures may be billed by what is recorded."""
         ...

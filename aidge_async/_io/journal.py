@@ -107,10 +107,6 @@ class MemoryJournal:
         if entry is not None:
             self._entries[entry.key] = attrs.evolve(entry, paths=tuple(paths), saved_at=self._wall_clock())
 
-    async def unsettled(self) -> list[Entry]:
-        """Return the accepted entries; those that nobody can ask for are not among them."""
-        return [entry for entry in self._entries.values() if entry.state is State.ACCEPTED]
-
     async def spent(self) -> int:
         """Return how many pictures may be billed."""
         return self._spent_before + sum(_billed(entry) for entry in self._entries.values())

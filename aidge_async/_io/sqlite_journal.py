@@ -84,7 +84,11 @@ class SqliteJournal:
             self._path, connection, self._owner = await anyio.to_thread.run_sync(open_as, self._path, self._holder)
         self._writer = SqliteWriter(connection)
         self._spool = Spool(self._path)
-        await self._do(self._sweep, writes=False)
+        try:
+            await self._do(self._sweep)  # in a commit, so that nobody plans with what is swept meanwhile
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Write what is waiting, close the file, and leave what is open to others."""
@@ -111,8 +115,7 @@ class SqliteJournal:
         aside, source = await self._do(lambda connection: self._record(connection, entry, budget, instead_of))
         if aside is not None:
             tell_aside(entry, aside)
-        if source is not None:  # only now that the record is on disk
-            await self._do(lambda connection: self._release(connection, source))
+        await self._let_go(source)
 
     async def plan(self, entry: Entry, content: bytes | str) -> None:
         """Record a planned entry, and keep what its image is; see `ports.DurableJournal`."""
@@ -153,10 +156,6 @@ class SqliteJournal:
         at = self._wall_clock()
         await self._do(lambda connection: sqlite_rows.note_saved(connection, token, paths, at))
 
-    async def unsettled(self) -> list[Entry]:
-        """Return the accepted entries that this process has to follow: its own and those it adopted."""
-        return await self._do(lambda connection: sqlite_rows.accepted_of(connection, self._name), writes=False)
-
     async def spent(self) -> int:
         """Return how many pictures may be billed by what is recorded."""
         return await self._do(sqlite_rows.spent, writes=False)
@@ -187,7 +186,7 @@ class SqliteJournal:
         at = self._wall_clock()
         await self._adopt()
 
-        def work(connection: sqlite3.Connection) -> Entry:
+        def work(connection: sqlite3.Connection) -> tuple[Entry, str | None]:
             before = sqlite_rows.read(connection, key)
             if before is None:
                 raise JournalError(f"the journal holds nothing under {key!r}; list what it holds", key=key)
@@ -199,11 +198,11 @@ class SqliteJournal:
                 )
             after = attrs.evolve(before, state=state, at=at, reason="decided by a person", token=token, task_id=task_id)
             sqlite_rows.write(connection, before.state, after, owner=self._name)
-            if before.source is not None and state not in SOURCE_NEEDED:
-                self._release(connection, before.source)
-            return after
+            return after, before.source if state not in SOURCE_NEEDED else None
 
-        return await self._do(work)
+        entry, source = await self._do(work)
+        await self._let_go(source)
+        return entry
 
     async def list(self, state: State | None = None, after: str | None = None, limit: int | None = None) -> list[Entry]:
         """
@@ -267,6 +266,11 @@ class SqliteJournal:
         aside = self._record_aside(connection, entry) if verdict is Verdict.ASIDE else None
         ended = before is not None and verdict is Verdict.WRITE and entry.state not in SOURCE_NEEDED
         return aside, before.source if ended and before is not None else None
+
+    async def _let_go(self, source: str | None) -> None:
+        """Let an image go, only when the record that needs it no more is on disk; `None`: there is none to let go."""
+        if source is not None:
+            await self._do(lambda connection: self._release(connection, source))
 
     def _release(self, connection: sqlite3.Connection, source: str) -> None:
         """Let the spool forget an image that no entry needs; in a commit, so that nobody plans with it meanwhile."""

@@ -96,11 +96,6 @@ def of_token(connection: sqlite3.Connection, token: str) -> list[Entry]:
     return _entries(connection, f"{_SELECT} WHERE token = ?", (token,))
 
 
-def accepted_of(connection: sqlite3.Connection, owner: str) -> list[Entry]:
-    """Return the accepted entries of *owner*, the oldest first."""
-    return _entries(connection, f"{_SELECT} WHERE owner = ? AND state = 'accepted' ORDER BY at, key", (owner,))
-
-
 def page(connection: sqlite3.Connection, *, state: State | None, after: str | None, limit: int | None) -> list[Entry]:
     """Return entries by the order of their keys; see `SqliteJournal.list`."""
     return _entries(

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from aidge_async._core.lifecycle import TRANSITIONS, Entry, State
+from aidge_async._io.journal import MemoryJournal
 from aidge_async._io.sqlite_journal import SqliteJournal
 from aidge_async.ports import Journal
 
@@ -37,6 +38,17 @@ async def bring(journal: Journal, state: State, **fields: Any) -> Entry:
     for step in way_to(state):
         await journal.record(entry(step, **fields))
     return entry(state, **fields)
+
+
+async def followed_by(journal: Journal) -> list[Entry]:
+    """Return the accepted entries that are *journal*'s own, the oldest first: its process has to follow them."""
+    if isinstance(journal, MemoryJournal):
+        return [entry for entry in journal._entries.values() if entry.state is State.ACCEPTED]
+    assert isinstance(journal, SqliteJournal)
+    question = "SELECT key FROM entry WHERE owner = ? AND state = 'accepted' ORDER BY at, key"
+    keys = await journal._do(lambda connection: connection.execute(question, (journal._name,)).fetchall(), writes=False)
+    mine = {key for (key,) in keys}
+    return sorted((one for one in await journal.list() if one.key in mine), key=lambda one: (one.at, one.key))
 
 
 def sqlite_journal(path: Path) -> SqliteJournal:

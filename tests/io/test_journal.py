@@ -16,7 +16,7 @@ from aidge_async._core.lifecycle import TRANSITIONS, State
 from aidge_async._io.journal import MemoryJournal
 from aidge_async.errors import JournalError, TakenError
 from aidge_async.ports import Journal
-from tests.io.journals import ENTRY, NOW, OTHER_TASK, TASK, bring, entry, sqlite_journal, way_to
+from tests.io.journals import ENTRY, NOW, OTHER_TASK, TASK, bring, entry, followed_by, sqlite_journal, way_to
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -113,19 +113,19 @@ async def test_task_ids_that_begin_alike_each_have_an_entry(journal: Journal) ->
         assert found is not None
         assert found.token == token
     assert await journal.spent() == 2 * 5
-    assert len(await journal.unsettled()) == 5
+    assert len(await followed_by(journal)) == 5
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED])
 async def test_settled_task_is_followed_no_more(journal: Journal, state: State) -> None:
     """Its end is recorded with the time and the reason, and stays as it is."""
     accepted = await bring(journal, State.ACCEPTED)
-    assert await journal.unsettled() == [accepted]
+    assert await followed_by(journal) == [accepted]
     await journal.settle("aidge1.unknown", state)
     await journal.settle("aidge1.one", state, "because")
     await journal.settle("aidge1.one", State.FAILED, "late news")
     assert await journal.find("sku/1") == entry(state, at=NOW, reason="because")
-    assert await journal.unsettled() == []
+    assert await followed_by(journal) == []
 
 
 async def test_saved_pictures_are_noted(journal: Journal) -> None:
@@ -222,7 +222,7 @@ async def test_retried_failure_is_spent_twice(journal: Journal) -> None:
     assert await journal.spent() == 4
     await journal.record(entry(State.ACCEPTED, **OTHER_TASK))
     await journal.settle("aidge1.one", State.SUCCEEDED)
-    assert await journal.unsettled() == [entry(State.ACCEPTED, **OTHER_TASK)]
+    assert await followed_by(journal) == [entry(State.ACCEPTED, **OTHER_TASK)]
 
 
 async def test_failure_is_retried_by_who_saw_it(journal: Journal) -> None:

@@ -1,5 +1,6 @@
 """What only the journal on disk does: it outlives its process, takes over from the dead, and can be looked at."""
 
+import contextlib
 import sqlite3
 import time
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from aidge_async._core.lifecycle import DECISIONS, TRANSITIONS, State
+from aidge_async._core.source import Source
 from aidge_async._io import schema, sqlite_rows
+from aidge_async._io.spool import Spool
 from aidge_async._io.sqlite_journal import SqliteJournal
 from aidge_async._io.sqlite_reader import read_journal
 from aidge_async.errors import JournalError, TakenError
-from tests.io.journals import NOW, OTHER_TASK, TASK, bring, entry, sqlite_journal, way_to
+from tests.io.journals import NOW, OTHER_TASK, TASK, bring, entry, followed_by, names, sqlite_journal, way_to
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -29,7 +32,7 @@ async def test_journal_outlives_its_process(tmp_path: Path, state: State) -> Non
         else:
             assert await journal.find("sku/1") == keyed
             assert adopted == ([keyed, own] if state is State.ACCEPTED else [])  # these have no folder
-        assert await journal.unsettled() == (adopted if state is State.ACCEPTED else [])
+        assert await followed_by(journal) == (adopted if state is State.ACCEPTED else [])
 
 
 async def test_dead_are_taken_over_once(tmp_path: Path) -> None:
@@ -40,11 +43,11 @@ async def test_dead_are_taken_over_once(tmp_path: Path) -> None:
             await bring(third, State.ACCEPTED)
             await bring(third, State.SENDING, key="sku/2")
             assert await one.adopt() == []
-            assert await one.unsettled() == []
+            assert await followed_by(one) == []
         assert [found.key for found in await one.adopt()] == ["sku/1", "sku/2"]
         assert await one.adopt() == await other.adopt() == []
-        assert await other.unsettled() == []
-        assert [found.key for found in await one.unsettled()] == ["sku/1"]
+        assert await followed_by(other) == []
+        assert [found.key for found in await followed_by(one)] == ["sku/1"]
 
 
 async def test_unsaved_pictures_of_the_dead_are_taken_over_once(tmp_path: Path) -> None:
@@ -73,8 +76,8 @@ async def test_late_answer_follows_a_doubt_whoever_brings_it(tmp_path: Path) -> 
     async with sqlite_journal(path) as one, sqlite_journal(path) as other:
         await bring(one, State.IN_DOUBT)
         await other.record(entry(State.ACCEPTED))
-        assert await other.unsettled() == [entry(State.ACCEPTED)]
-        assert await one.unsettled() == []
+        assert await followed_by(other) == [entry(State.ACCEPTED)]
+        assert await followed_by(one) == []
 
 
 async def test_refused_key_is_bought_by_one(tmp_path: Path) -> None:
@@ -280,9 +283,9 @@ async def test_ten_thousand_rows_are_recovered_in_a_second(tmp_path: Path) -> No
     begun = time.perf_counter()
     async with SqliteJournal(path) as journal:
         adopted = await journal.adopt()
-        unsettled = await journal.unsettled()
+        followed = await followed_by(journal)
         took = time.perf_counter() - begun
-        assert (len(adopted), len(unsettled)) == (10_000, 9_000)
+        assert (len(adopted), len(followed)) == (10_000, 9_000)
         assert await journal.spent() == 20_000
     assert took < 5
 
@@ -304,3 +307,54 @@ async def test_questions_of_every_submit_and_second_use_an_index(tmp_path: Path)
     assert "INDEX transition_again" in told
     assert "INDEX entry_open" in told
     assert "INDEX entry_unsaved" in told
+
+
+async def test_nobody_plans_while_the_spool_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is needed and what is swept are of one moment, or an image could go that was planned in between."""
+    path, told = tmp_path / "journal", list[str]()
+    async with sqlite_journal(path):
+        pass
+
+    def sweep(*_: object) -> None:
+        connection = sqlite3.connect(path, timeout=0)
+        with contextlib.closing(connection):
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                told.append(str(exc))
+
+    monkeypatch.setattr(Spool, "sweep", sweep)
+    async with sqlite_journal(path):
+        pass
+    assert told == ["database is locked"]
+
+
+async def test_journal_that_cannot_be_opened_is_left_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds no lock, so what it had adopted is adopted by the next."""
+
+    def sweep(*_: object) -> None:
+        raise PermissionError(13, "made-up trouble")
+
+    monkeypatch.setattr(Spool, "sweep", sweep)
+    journal = sqlite_journal(tmp_path / "journal")
+    with pytest.raises(JournalError, match="made-up trouble"):
+        await journal.open()
+    assert names(tmp_path, "*-owner-*") == []
+    assert "closed" in repr(journal)
+
+
+async def test_decision_is_on_disk_before_its_image_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the commit failed the other way round, the doubt would stand and could not be sent again."""
+    path, seen = tmp_path / "journal", list[State]()
+
+    def drop(*_: object) -> None:
+        with read_journal(path) as reader:
+            seen.extend(found.state for found in reader.entries())
+
+    async with sqlite_journal(path) as journal:
+        await journal.plan(entry(State.PLANNED, source=Source.of(b"photo").text()), b"photo")
+        for state in (State.SENDING, State.IN_DOUBT):
+            await journal.record(entry(state))
+        monkeypatch.setattr(Spool, "drop", drop)
+        await journal.resolve("sku/1", State.ABANDONED)
+    assert seen == [State.ABANDONED]

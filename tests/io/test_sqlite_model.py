@@ -14,7 +14,7 @@ from aidge_async._core.lifecycle import BOUGHT_AGAIN, MAYBE_BILLED, TRANSITIONS,
 from aidge_async._io.sqlite_journal import SqliteJournal
 from aidge_async._io.sqlite_reader import read_journal
 from aidge_async.errors import JournalError
-from tests.io.journals import entry, sqlite_journal
+from tests.io.journals import entry, followed_by, sqlite_journal
 
 KEYS = st.sampled_from(["a", "b"])
 WHO = st.sampled_from([0, 1])
@@ -141,7 +141,7 @@ class Story(RuleBasedStateMachine):
         assert self.portal.call(self.journals[1].spent) == 2 * sum(billed)
         for who, journal in enumerate(self.journals):
             mine = {key for key, row in self.rows.items() if row.owner == who and row.state is State.ACCEPTED}
-            assert {one.key for one in self.portal.call(journal.unsettled)} == mine
+            assert {one.key for one in self.portal.call(followed_by, journal)} == mine
         with read_journal(self.folder / "journal") as reader:
             histories = {key: reader.transitions(key) for key in self.rows}
         assert sorted(step.seq for steps in histories.values() for step in steps) == list(range(1, self.changes + 1))

@@ -12,7 +12,7 @@ import pytest
 from aidge_async._core.lifecycle import State
 from aidge_async._io.sqlite_reader import read_journal
 from tests.io.journal_process import process
-from tests.io.journals import entry, names, sqlite_journal
+from tests.io.journals import entry, followed_by, names, sqlite_journal
 
 DIED = "the process that was sending it ended before an answer was recorded"
 
@@ -49,11 +49,11 @@ async def test_killed_after_acceptance_is_followed_by_another(tmp_path: Path) ->
                 if said != "accepted":
                     child.go_on()
             assert await journal.adopt() == []
-            assert await journal.unsettled() == []
+            assert await followed_by(journal) == []
             child.kill()
         (adopted,) = await journal.adopt()
         assert (adopted.state, adopted.token, adopted.task_id) == (State.ACCEPTED, "aidge1.a", "aaaaaaaa")
-        assert await journal.unsettled() == [adopted]
+        assert await followed_by(journal) == [adopted]
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ async def test_what_a_living_process_is_sending_is_nobody_elses(tmp_path: Path) 
         await other.record(entry(State.ACCEPTED))
         assert (await journal.find("sku/1")) == entry(State.SENDING)
         await journal.record(entry(State.IN_DOUBT))
-        assert [found.key for found in await other.unsettled()] == ["sku/1~01234567"]
+        assert [found.key for found in await followed_by(other)] == ["sku/1~01234567"]
 
 
 @pytest.mark.slow
