@@ -108,10 +108,8 @@ class BatchDisplay:
             case events.ClockCorrected(offset=offset):
                 way = "behind" if offset > 0 else "ahead"
                 self.notice(f"this machine's clock is {abs(offset):.0f} s {way}; corrected")
-            case events.RecordFailed():
-                self._unrecorded.failed(event)
-            case events.AcceptanceUnrecorded():
-                self._unrecorded.accepted(event)
+            case events.RecordFailed() | events.AcceptanceUnrecorded():
+                self._unrecorded.heard(event)
             case _:
                 return
 

@@ -109,10 +109,8 @@ class Progress:
                 self._state(self._keys.get(task_id, ""), f"no answer, asking again in {_seconds(wait)}")
             case events.TaskSettled(task_id=task_id, succeeded=True):
                 self._state(self._keys.get(task_id, ""), "fetching")
-            case events.RecordFailed():
-                self._unrecorded.failed(event)
-            case events.AcceptanceUnrecorded():
-                self._unrecorded.accepted(event)
+            case events.RecordFailed() | events.AcceptanceUnrecorded():
+                self._unrecorded.heard(event)
             case _:
                 return
 

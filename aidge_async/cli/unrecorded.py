@@ -25,11 +25,18 @@ class Unrecorded:
         self._tell = tell
         self._told: set[str] = set()
 
-    def accepted(self, event: events.AcceptanceUnrecorded) -> None:
+    def heard(self, event: events.AcceptanceUnrecorded | events.RecordFailed) -> None:
+        """Tell of one of the two."""
+        if isinstance(event, events.RecordFailed):
+            self._failed(event)
+        else:
+            self._accepted(event)
+
+    def _accepted(self, event: events.AcceptanceUnrecorded) -> None:
         """Say as plainly as can be that something is paid which nobody remembers."""
         self._tell(f"task {event.task_id} ({event.key}) is paid and not in the journal; keep its token: {event.token}")
 
-    def failed(self, event: events.RecordFailed) -> None:
+    def _failed(self, event: events.RecordFailed) -> None:
         """Say what is found out again later, once."""
         reason = as_written(event.reason)
         line = f"task {event.task_id}: {reason}" if event.task_id else reason

@@ -19,6 +19,7 @@ from aidge_async.sandbox.server import RunningSandbox, running_sandbox
 
 SECRET = "made-up-secret-of-the-sandbox"
 MODEL = ("--model", "universal_model_1")
+FAST = ("--poll", "1", "--submit-rate", "50", "--query-rate", "50", "--dimension", "512", "--count", "1")
 
 
 @attrs.frozen
@@ -49,6 +50,17 @@ def typed(*arguments: object) -> Said:
     assert "Traceback" not in err.getvalue()
     assert SECRET not in out.getvalue() + err.getvalue()
     return Said(code, out.getvalue(), err.getvalue())
+
+
+def buy(manifest: Path, out: Path, *flags: object) -> Said:
+    """Buy what a manifest says, small and quickly."""
+    return typed("batch", manifest, "--out", out, *MODEL, *FAST, *flags)
+
+
+def reported(out: Path, name: str = "report.jsonl") -> list[dict[str, Any]]:
+    """Return the lines of a report in the order of the manifest."""
+    lines = [json.loads(line) for line in (out / name).read_text(encoding="utf-8").splitlines()]
+    return sorted(lines, key=lambda line: line["line"])
 
 
 @contextlib.contextmanager

@@ -12,20 +12,7 @@ from aidge_async.cli.purchases import Purchases
 from aidge_async.cli.report import Line, Report
 from aidge_async.sandbox.server import RunningSandbox
 from tests.cli.conftest import Use
-from tests.cli.support import MODEL, SECRET, Said, accepted, sandbox_of, size_of, typed
-
-FAST = ("--poll", "1", "--submit-rate", "50", "--query-rate", "50", "--dimension", "512", "--count", "1")
-
-
-def buy(manifest: Path, out: Path, *flags: object) -> Said:
-    """Buy what a manifest says, small and quickly."""
-    return typed("batch", manifest, "--out", out, *MODEL, *FAST, *flags)
-
-
-def reported(out: Path, name: str = "report.jsonl") -> list[dict[str, Any]]:
-    """Return the lines of a report in the order of the manifest."""
-    lines = [json.loads(line) for line in (out / name).read_text(encoding="utf-8").splitlines()]
-    return sorted(lines, key=lambda line: line["line"])
+from tests.cli.support import SECRET, accepted, buy, reported, sandbox_of, size_of, typed
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """The same line typed again: it goes on where it stopped, and buys nothing twice."""
 
-import json
 import signal
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
@@ -13,22 +11,10 @@ from aidge_async._core.lifecycle import State
 from aidge_async._io.sqlite_reader import read_journal
 from aidge_async.sandbox.server import RunningSandbox
 from tests.cli.conftest import Use
-from tests.cli.support import MODEL, Said, accepted, sandbox_of, started, typed, wait_until
+from tests.cli.support import FAST, MODEL, accepted, buy, reported, sandbox_of, started, typed, wait_until
 from tests.conftest import draw_photo
 
-FAST = ("--poll", "1", "--submit-rate", "50", "--query-rate", "50", "--dimension", "512", "--count", "1")
 SLOWER = (*FAST[:3], "10", *FAST[4:])
-
-
-def buy(manifest: Path, out: Path, *flags: object) -> Said:
-    """Buy what a manifest says, small and quickly."""
-    return typed("batch", manifest, "--out", out, *MODEL, *FAST, *flags)
-
-
-def reported(out: Path, name: str = "report.jsonl") -> list[dict[str, Any]]:
-    """Return the lines of a report in the order of the manifest."""
-    lines = [json.loads(line) for line in (out / name).read_text(encoding="utf-8").splitlines()]
-    return sorted(lines, key=lambda line: line["line"])
 
 
 @pytest.fixture
