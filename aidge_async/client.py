@@ -60,8 +60,8 @@ class AidgeClient:
         journal: File that remembers what was bought, beyond this process; made if need be, shared by the processes of
             one machine. What is under way in it when the client is opened is followed on, and saved where it was meant
             to be; nothing is sent again. It is for one account in one region. `None`: memory, as long as the client.
-        budget: Pictures that may be billed in all, as the journal counts; before a submit would exceed it, it is
-            refused with `BudgetError`. `None`: no limit of ours.
+        budget: Pictures that may be billed in all, as the journal counts; a submit that would exceed it is refused with
+            `BudgetError`. What the codes 1001 and 1002 refuse is not counted. `None`: no limit of ours.
         wall_clock: Epoch seconds, for signing; the machine's by default.
 
     Raises:
@@ -121,8 +121,7 @@ class AidgeClient:
         from aidge_async._wiring import Parts  # most of the library; see this file's head
 
         group = anyio.create_task_group()
-        # Made before the group is entered: what an option of a wrong kind raises would leave it open.
-        parts = Parts(self.settings, Means.of(self._options), group, self._unclaimed)
+        parts = Parts(self.settings, Means.of(self._options), group, self._unclaimed)  # may raise: no group is open yet
         await group.__aenter__()
         try:
             await parts.open()
@@ -163,6 +162,7 @@ class AidgeClient:
             RefusedError: The gateway certainly did not process it; see its subclasses.
             SubmissionInDoubtError: It was sent, and whether it was accepted is not known.
             DeadlineError: The deadline passed before it was sent.
+            BudgetError: The budget does not cover it; nothing was sent.
         """
         until = math.inf if deadline is None else anyio.current_time() + deadline
         return await self._open().buy(request, key=key, until=until, retry_failed=retry_failed)
@@ -231,8 +231,8 @@ class AidgeClient:
         Bring many requests to their outcomes, as fast as the limits allow and in bounded memory.
 
         Use it as `async with aidge.batch(requests) as outcomes:` and `async for outcome in outcomes:`. Nothing raised
-        for one request stops the others; credentials or a quota that are refused stop submitting, and what was drawn
-        and not sent is `NotSubmitted`.
+        for one request stops the others; refused credentials or quota and a budget that is used up stop submitting, and
+        what was drawn and not sent is `NotSubmitted`.
 
         Args:
             requests: Any (async) iterable of requests, or of pairs of a key and a request. It is drawn only as the

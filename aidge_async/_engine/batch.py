@@ -238,7 +238,7 @@ class BatchRun(Generic[ResultT_co]):
         self._tally.put(item, Unfinished(**about, error=error.about(task_id=about["task_id"], token=about["token"])))
 
     def _heed(self, error: AidgeError) -> None:
-        """Stop submitting where the account is refused or the budget is used up: no other request would fare better."""
+        """Stop submitting where the account is refused or the budget used up: others would hardly fare better."""
         if isinstance(error, (CredentialsError, QuotaError)):
             self._parts.gate.shut(f"the account was refused before ({error})")
         elif isinstance(error, BudgetError):
