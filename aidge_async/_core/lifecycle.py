@@ -192,12 +192,12 @@ def judge(before: Standing | None, entry: Entry, *, theirs: bool = False, instea
         before: What is recorded; `None`: nothing.
         entry: What is to be recorded.
         theirs: Whether *before* is another living process's; what that is just sending is its own to answer for.
-        instead_of: Token of the one failed task in whose place it may be sent; `None`: of any.
+        instead_of: Token of the one failed task in whose place it may be sent, empty for one without; `None`: of any.
     """
     accepted = entry.state is State.ACCEPTED
     if before is None:
         return Verdict.WRITE if accepted or entry.state in BEGINNINGS else Verdict.UNBEGUN
-    if before.state is State.FAILED and entry.state is State.SENDING and instead_of not in {None, before.token}:
+    if before.state is State.FAILED and entry.state is State.SENDING and instead_of not in {None, before.token or ""}:
         return Verdict.TAKEN  # somebody else has bought it meanwhile, and that failed too
     if before.state is entry.state is State.PLANNED and before.source is None is not entry.source:
         return Verdict.WRITE  # a submit came to nothing, and from now on it is sent in the background

@@ -46,6 +46,14 @@ def test_what_another_is_sending_is_never_written_over(before: State, after: Sta
     assert (judge(stands, wanted) is Verdict.WRITE) == (after in TRANSITIONS[before])
 
 
+@pytest.mark.parametrize("token", ["one", None])
+def test_failure_is_replaced_by_who_saw_it(token: str | None) -> None:
+    """Whoever looked when another task had failed is late; a failure that has no task can be named, too."""
+    failed, sending = attrs.evolve(ENTRY, state=State.FAILED, token=token), attrs.evolve(ENTRY, state=State.SENDING)
+    assert judge(failed, sending, instead_of=token or "") is Verdict.WRITE
+    assert judge(failed, sending, instead_of="two") is Verdict.TAKEN
+
+
 def test_plan_that_nobody_sends_becomes_one_that_is_sent() -> None:
     """What says where its image lies takes the place of a plan that does not, and of no other."""
     durable = attrs.evolve(ENTRY, source="{}")
