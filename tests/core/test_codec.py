@@ -316,6 +316,27 @@ def test_json_text_that_is_none_stays_as_it_is() -> None:
     assert reading.read_json_text(5) == 5
 
 
+def test_request_survives_its_way_through_a_row() -> None:
+    """Planned by one process and sent by another, it asks for the same, with the image that lies elsewhere."""
+    request = ModelAlternation(image=b"looks", model="universal_model_1", **FULL)
+    text = codec.text_of(request)
+    assert "looks" not in text
+    assert codec.request_of(MODEL_ALTERNATION, text, b"looks") == request
+    assert codec.request_of(MODEL_ALTERNATION, text, URL) == attrs.evolve(request, image=URL)
+
+
+def test_row_has_a_request_as_it_always_was() -> None:
+    """Names in the order of the alphabet; plans of an earlier version are still to be read."""
+    request = ModelAlternation(image=URL, model="universal_model_1", count=2)
+    assert codec.text_of(request) == '{"count": 2, "image_style": "realPhoto", "model": "universal_model_1"}'
+
+
+def test_row_whose_value_breaks_a_rule_by_now_is_refused() -> None:
+    """A later version may know the gateway better."""
+    with pytest.raises(RequestError, match="'count'"):
+        codec.request_of(MODEL_ALTERNATION, '{"count": 99, "model": "universal_model_1"}', URL)
+
+
 def test_values_show_no_bytes() -> None:
     """Bytes stand in no repr: neither of a call, its content, nor a reply."""
     call = submit(WireFormat.FLAT, b"abc")

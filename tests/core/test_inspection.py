@@ -94,3 +94,9 @@ def test_dear_looks_are_fewer() -> None:
     firsts = [best_plan(points, masses, cost).following[0] for cost in (0.1, 1.0, 5.0, 50.0)]
     assert firsts == sorted(firsts)
     assert firsts[0] < firsts[-1]
+
+
+def test_look_may_follow_after_exactly_the_least_interval() -> None:
+    """Where looks cost next to nothing, each second is looked at."""
+    plan = best_plan([0.0, 1.0, 2.0, 3.0], [0.0, 0.4, 0.3, 0.3], 0.01)
+    assert plan.following == (1.0, 2.0, 3.0, 4.0)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aidge_async import Polling
+from aidge_async._core.durations import EDGES
 from aidge_async._core.inspection import best_plan
 from aidge_async._core.learned import LearnedSchedule, plan_points
 from aidge_async._core.schedule import Course, Schedule
@@ -192,6 +193,24 @@ def test_points_of_a_plan_are_dense_where_tasks_end() -> None:
     assert points == sorted(points)
     assert len(points) < 80
     assert max(masses) <= 0.5
+
+
+def test_points_of_a_plan_cut_and_join_bins() -> None:
+    """Five bins that hold little are one; one that holds twice a point's mass is two, and much more is four at most."""
+    shares = [0.0] * (len(EDGES) - 1)
+    shares[0] = 0.5  # cut into four
+    shares[11] = 0.032  # after two lots of five bins: cut into two
+    shares[12], shares[13] = 0.01, 0.032  # neither is a point's mass alone: joined, and so not cut
+    shares[234] = 0.426  # cut into four, and what is left behind it is joined up to the end
+    points, masses = plan_points(shares)
+    middle, last = (EDGES[11] + EDGES[12]) / 2, EDGES[235] - EDGES[234]
+    first = [0.0, 0.25, 0.5, 0.75, EDGES[1], EDGES[6], EDGES[11], middle, EDGES[12], EDGES[14]]
+    joined = [EDGES[number] for number in range(19, 234, 5)]
+    quarters = [EDGES[234] + last * part for part in (0.0, 0.25, 0.5, 0.75)]
+    assert points == pytest.approx([*first, *joined, *quarters, EDGES[235], EDGES[237]])
+    assert masses == pytest.approx(
+        [0.0, *[0.125] * 4, 0.0, 0.0, 0.016, 0.016, 0.042, *[0.0] * (len(joined) + 1), *[0.1065] * 4, 0.0]
+    )
 
 
 @pytest.mark.parametrize("poll_cost", [0, -1, math.nan, math.inf, "1", None, True, 3601])
