@@ -254,3 +254,43 @@ def test_cohort_beyond_the_edges_is_refused(odd: dict[str, object]) -> None:
     """An end that took no time, or a slot that is none, would divide by nothing or point at nothing."""
     with pytest.raises(ValueError, match="is not from"):
         Cohort.restored(remembered(**odd))
+
+
+def test_end_in_the_slot_of_the_last_sight_is_the_next_ones() -> None:
+    """Two polls a moment apart: between them lies one slot and not none, which nothing could be divided by."""
+    durations = Durations()
+    cohort = durations.begin()
+    durations.runs_on(cohort, 0, slot(20.0))
+    durations.ends(cohort, slot(20.0), slot(20.01))
+    durations.fit()
+    assert cohort.ends == {(slot(20.0), slot(20.0) + 1): 1}
+
+
+def test_task_seen_running_twice_is_one_task() -> None:
+    """It has moved on."""
+    durations = Durations()
+    cohort = durations.begin()
+    for before, now in [(0, 5), (5, 9), (9, 9)]:
+        durations.runs_on(cohort, before, now)
+    durations.fit()
+    assert (durations.ended, durations.running) == (0.0, 1.0)
+
+
+def test_what_was_expected_leaves_no_suspicion() -> None:
+    """The odds for a change count from nothing, and what speaks against one is not saved up."""
+    durations = Durations()
+    watch(durations, [(19.0, 21.0)] * 30)
+    assert durations.suspicion == 0.0
+
+
+def test_longest_tasks_are_weighed_like_others() -> None:
+    """There is no bin beyond an hour that they could be compared with."""
+    durations = Durations()
+    watch(durations, [(19.0, 21.0)] * 20)
+    cohort = durations.begin()
+    durations.runs_on(cohort, 0, slot(3500.0))
+    durations.runs_on(cohort, slot(3500.0), slot(9999.0))
+    durations.ends(cohort, slot(9999.0), slot(9999.0))
+    assert durations.suspicion > ALARM
+    durations.fit()
+    assert sum(durations.shares) == pytest.approx(1.0)
