@@ -83,7 +83,7 @@ def test_secret_is_shown_by_no_form_of_text(caplog: pytest.LogCaptureFixture) ->
 def test_secret_is_never_pickled_or_copied(take: object) -> None:
     """A pickle would carry it to a disk or another machine."""
     assert callable(take)
-    with pytest.raises(TypeError, match="never pickled: read it from its source"):
+    with pytest.raises(TypeError, match=r"^a Secret is never pickled: read it from its source where it is needed$"):
         take(Secret(MADE_UP))
 
 

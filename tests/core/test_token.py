@@ -192,8 +192,10 @@ def test_no_text_raises_anything_but_a_request_error(text: str) -> None:
 
 def test_token_is_written_as_it_always_was() -> None:
     """Tokens lie in other people's databases, and two of one task are compared as text."""
-    assert TEXT == (
+    assert Token(**FACTS).text() == (
         "aidge1.Tc8PCdUUWyJnbG9iYWwiLCJtb2RlbC1hbHRlcm5hdGlvbiIsIjExMTExMTExLTIyMjItMzMzMy00NDQ0LTU1NTU1NTU1NTU1NSIsZmFsc2Us"
         "MTcwMDAwMDAwMC4yNSwyLCIwMTIzNDU2Nzg5YWIiLCJza3UtNDcxMS9mcm9udCJd"
     )
-    assert read_token(Token(**{**FACTS, "name": "Größe 42"}).text()).name == "Größe 42"
+    text = Token(**{**FACTS, "name": "Größe 42"}).text()
+    assert text.endswith("yLCIwMTIzNDU2Nzg5YWIiLCJHcsO2w59lIDQyIl0")
+    assert read_token(text).name == "Größe 42"
