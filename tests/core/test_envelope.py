@@ -106,7 +106,7 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["taskStatus", "task_status", "TaskStatus"])
+@pytest.mark.parametrize("name", ["taskStatus", "task_status", "TaskStatus", "status"])
 @pytest.mark.parametrize(("word", "expected"), WORDS)
 def test_status_words_are_read_without_case(name: str, word: object, expected: object) -> None:
     """All words of old and newer material; one never seen means running, and says so."""
@@ -137,6 +137,13 @@ def test_data_as_json_text_is_read_in_a_query() -> None:
     assert read_query(reply(passed('{"taskStatus":"running"}'))) == Running(word="running", request_id="r-1")
 
 
+@pytest.mark.parametrize("name", ["taskMessage", "task_message", "TaskMessage"])
+def test_failed_task_says_why_under_every_name(name: str) -> None:
+    """Names are written as those of the status are, and the task's own words come before the layer's."""
+    answer = read_query(reply(passed({"taskStatus": "failed", name: "no person"}, resMessage="m")))
+    assert answer == TaskFailed(message="no person", request_id="r-1")
+
+
 def test_failed_task_says_why_in_either_place() -> None:
     """The task's own message first, else the business layer's."""
     assert read_query(reply(passed({"taskStatus": "failed"}, resMessage="m"))) == TaskFailed(
@@ -161,7 +168,8 @@ def test_success_is_read_in_every_spelling(name: str, value: object, kind: type[
 
 
 @pytest.mark.parametrize(
-    ("word", "code", "status"), [("failed", "500", 200), ("failed", None, 502), ("running", None, 200)]
+    ("word", "code", "status"),
+    [("failed", "500", 200), ("failed", None, 502), ("failed", None, 300), ("running", None, 200)],
 )
 def test_failed_word_does_not_outweigh_a_code_or_a_status(word: str, code: str | None, status: int) -> None:
     """A code, or an HTTP failure, is judged first: it may be about this query and not about the task."""
@@ -189,8 +197,8 @@ DECLINED = [
     pytest.param({**SLOW_DOWN, "resCode": 700, "resMessage": "no"}, TOLD, id="both: the gateway's first"),
     pytest.param({"code": 15, "type": "ISP", "msg": "late"}, no("15", "late", kind="ISP"), id="number, msg"),
     pytest.param(
-        {"Code": "NoResource", "Message": "m", "RequestId": "r"},
-        no("NoResource", "m", request_id="r"),
+        {"Code": "NoResource", "Type": "isv", "Message": "m", "RequestId": "r"},
+        no("NoResource", "m", kind="ISV", request_id="r"),
         id="capitalised",
     ),
     pytest.param({"code": "0", "resCode": 501, "resMessage": "rate"}, no("501", "rate"), id="business"),

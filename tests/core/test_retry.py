@@ -211,6 +211,7 @@ HINTS: list[tuple[dict[str, str], str, float | None]] = [
     ({"retry-after": "\u0667"}, "", None),
     ({"retry-after": LATER}, "", 120.0),
     ({"retry-after": "Tuesday, 14-Nov-23 22:15:20 GMT"}, "", 120.0),
+    ({"retry-after": "Wed, 15 Nov 2023 06:15:20 +0800"}, "", 120.0),
     ({"retry-after": "Tue Nov 14 22:15:20 2023"}, "", 120.0),
     ({"retry-after": DATE}, "", 0.0),
     ({"retry-after": "Tue, 14 Nov 2023 20:00:00 GMT"}, "", 0.0),
