@@ -3,7 +3,6 @@
 import base64
 import json
 import pickle
-import re
 from typing import Any
 
 import attrs
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aidge_async._core import codec, reading
+from aidge_async._core import codec
 from aidge_async._core.call import CHUNK_BYTES, Call, Content, Phase, Reply, TransportError
 from aidge_async._core.operation import Operation, TaskFacts, WireFormat
 from aidge_async._core.pictures import GeneratedImage, GeneratedImages
@@ -271,49 +270,6 @@ def test_reading_a_result_raises_nothing_foreign(rows: Any) -> None:
         assert "@ $.data.taskResult" in str(exc)  # noqa: PT017  either way is right; here what is raised is looked at
     else:
         assert found is None or all(isinstance(image.url, str) and image.url for image in found)
-
-
-@pytest.mark.parametrize(("value", "expected"), [(7, 7), ("7", 7), ("000000007", 7)])
-def test_whole_number_may_come_as_text(value: object, expected: int) -> None:
-    """As this gateway family writes them."""
-    assert reading.read_value(value, int, "$") == expected
-
-
-@pytest.mark.parametrize("value", [True, 7.0, "7.0", "-7", "", "\u0667", "1234567890", None, [7]])
-def test_whole_number_is_nothing_else(value: object) -> None:
-    """Neither truth values nor fractions nor other digits."""
-    with pytest.raises(UnreadableValueError, match=r"expected a whole number, got .* @ \$"):
-        reading.read_value(value, int, "$")
-
-
-@attrs.frozen
-class Picture:
-    """As an operation may have it read."""
-
-    url: str
-    width: int
-
-
-@pytest.mark.parametrize(
-    ("value", "kind", "message"),
-    [
-        ({"url": "u"}, Picture, "required field missing @ $.width"),
-        ({"url": "u", "width": "x" * 41}, Picture, f"expected a whole number, got '{'x' * 40}' @ $.width"),
-        (5, list[str], "invalid value for type, expected an iterable @ $"),
-        ([1, "t", 2, 3, 4], list[str], "; ".join(f"expected text, got int @ $[{place}]" for place in (0, 2, 3))),
-    ],
-)
-def test_faults_of_a_value_are_named_in_few_words(value: object, kind: type[object], message: str) -> None:
-    """Each with its path, three at most, and no more than the beginning of a long value."""
-    with pytest.raises(UnreadableValueError, match=f"^{re.escape(message)}$"):
-        reading.read_value(value, kind, "$")
-
-
-def test_json_text_that_is_none_stays_as_it_is() -> None:
-    """Links are no JSON, and a bottomless text is left alone."""
-    assert reading.read_json_text("http://x") == "http://x"
-    assert reading.read_json_text("[" * 100_000) == "[" * 100_000
-    assert reading.read_json_text(5) == 5
 
 
 def test_request_survives_its_way_through_a_row() -> None:
