@@ -286,6 +286,8 @@ class Parts:
 
     async def aclose(self) -> None:
         """Stop the pollers and close the connections."""
+        for poller in list(self._pollers.values()):
+            poller.close()  # or who waits elsewhere would wait for a poller that is no more
         self._group.cancel_scope.cancel()
         try:
             # Told of no exception: pollers raise none, and the caller's own must come out as it is, in no group.

@@ -48,7 +48,7 @@ class TaskHandle(Generic[ResultT_co]):
 
         Raises:
             TaskFailedError: The task failed at the gateway.
-            DeadlineError: It still runs, as one last query showed; its token goes on with it.
+            DeadlineError: It still runs, as one last query showed, or the client was closed; its token goes on with it.
             RefusedError: The gateway no longer answers us (credentials, quota); the task is not lost.
             ReplyError: The answers cannot be read.
         """

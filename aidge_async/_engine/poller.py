@@ -65,6 +65,7 @@ class Poller(Generic[ResultT_co]):
         "_born",
         "_changed",
         "_course",
+        "_is_closed",
         "_loops",
         "_on_end",
         "_operation",
@@ -92,6 +93,7 @@ class Poller(Generic[ResultT_co]):
         self._born = anyio.current_time() - max(0.0, parts.wall_clock() - token.submitted_at)
         self._scope: anyio.CancelScope | None = None
         self._watchers = 0
+        self._is_closed = False
         self._on_end: tuple[Callable[[], None], ...] = ()
         self._loops = Busy()
         self._changed: anyio.Event | None = None
@@ -145,9 +147,15 @@ class Poller(Generic[ResultT_co]):
         self._change(self.state)
         self._end()
 
+    def close(self) -> None:
+        """Give polling up for good, because the client is being closed."""
+        self._is_closed = True
+        if not self.settled:
+            self.stop(self._left("is not followed any more, because its client was closed"))
+
     def _begin(self) -> None:
         self._watchers += 1
-        if self._scope is None and not self.settled:
+        if self._scope is None and not (self.settled or self._is_closed):
             self._scope = anyio.CancelScope()
             self.stopped_by = None
             self._parts.group.start_soon(self._follow, self._scope)
@@ -167,6 +175,8 @@ class Poller(Generic[ResultT_co]):
 
     async def poll(self) -> float | None:
         """Ask once; return the seconds to wait after a fault that may pass, `None` otherwise."""
+        if self._is_closed and self.stopped_by is not None:
+            raise self.stopped_by
         answer = await self._ask()
         if self.settled:
             return None
@@ -191,13 +201,12 @@ class Poller(Generic[ResultT_co]):
 
     def overdue(self, seconds: float) -> DeadlineError:
         """Return the error of a wait that took *seconds* in vain."""
+        return self._left(f"still runs after {max(0.0, seconds):.3g} s of waiting")
+
+    def _left(self, how: str) -> DeadlineError:
         task_id = self.token.task_id
-        return DeadlineError(
-            f"task {task_id} still runs after {max(0.0, seconds):.3g} s of waiting; it goes on at the gateway: "
-            "resume its token",
-            task_id=task_id,
-            token=self.token.text(),
-        )
+        said = f"task {task_id} {how}; it goes on at the gateway: resume its token"
+        return DeadlineError(said, task_id=task_id, token=self.token.text())
 
     async def _follow(self, scope: anyio.CancelScope) -> None:
         with scope, self._parts.busy, self._loops:
