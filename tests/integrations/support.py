@@ -71,8 +71,8 @@ class Backend:
         return await self.http.get(path if path.startswith(MOUNT) else MOUNT + path, headers={**by, **named})
 
     async def until(self, path: str, holds: Callable[[Any], bool]) -> Any:
-        """Look at a task until *holds* is true of it, for 20 seconds at most."""
-        with anyio.fail_after(20):
+        """Look at a task until *holds* is true of it, for a minute at most."""
+        with anyio.fail_after(60):
             task = (await self.get(path)).json()
             while not holds(task):
                 await anyio.sleep(0.05)
@@ -128,14 +128,14 @@ class Listener:
         if message["type"] == "http.response.start":
             self.status_code = message["status"]
         elif not self._gone.is_set():
-            with contextlib.suppress(anyio.ClosedResourceError):  # who goes in this moment hears no more
+            with contextlib.suppress(anyio.ClosedResourceError):  # it goes while this is on its way
                 await self._send.send(message.get("body", b""))
             if not message.get("more_body"):
                 self._send.close()
 
     async def next(self) -> Event | None:
-        """Return the next event, comments left out; `None`: the stream has ended. Waits for 10 seconds at most."""
-        with anyio.fail_after(10):
+        """Return the next event, comments left out; `None`: the stream has ended. Waits for 30 seconds at most."""
+        with anyio.fail_after(30):
             while True:
                 while b"\n\n" not in self._rest:
                     try:

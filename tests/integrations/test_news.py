@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aidge_async.integrations.asgi import _news
@@ -51,6 +51,7 @@ class Stream:
             self.page = [found for found in journal if found.seq > self.reader.shown][:page]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(steps=STEPS, page=st.integers(1, 4), most=st.integers(1, 3))
 def test_nothing_is_lost_and_numbers_ascend(steps: list[str], page: int, most: int) -> None:
     """Whatever the order of changes, tellings, looks and reconnects, the last change of every task is shown."""

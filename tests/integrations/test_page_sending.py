@@ -91,13 +91,17 @@ def test_the_same_photo_twice_at_once_is_two_wishes(browser: Browser, tmp_path: 
 @pytest.mark.parametrize("status", [429, 503])
 def test_it_waits_as_long_as_the_server_asks(browser: Browser, tmp_path: Path, status: int) -> None:
     """A server that is full is asked again after its Retry-After, which is shown, under the same key."""
-    server = ScriptedServer(answers=[problem(status, "too many are waiting", retry_after=2)])
+    server = ScriptedServer(answers=[problem(status, "too many are waiting", retry_after=900)])
     with opened_page(browser, expected=(REFUSED,)) as page:
+        page.clock.install()
         server.opened_by(page)
         choose(page, *photos(tmp_path, "look.jpg"))
         page.locator("#send").click()
         expect(page.locator("#hold")).to_contain_text("asked to wait")
+        page.clock.fast_forward(600_000)
+        expect(page.locator("#hold")).to_contain_text("asked to wait")
         assert len(server.keys) == 1
+        page.clock.fast_forward(310_000)
         sent(page)
         expect(page.locator("#hold")).to_be_hidden()
     assert server.keys[0] == server.keys[1]

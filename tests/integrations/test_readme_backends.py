@@ -58,8 +58,8 @@ def post(http: Any, photo: bytes, **headers: str) -> Any:
 
 
 def until_done(http: Any, path: str) -> Any:
-    """Look at a task until it is done, for 20 seconds at most."""
-    give_up_at = time.monotonic() + 20
+    """Look at a task until it is done, for a minute at most."""
+    give_up_at = time.monotonic() + 60
     while not (task := http.get(path, headers=USER).json())["done"]:
         assert time.monotonic() < give_up_at
         time.sleep(0.1)

@@ -111,7 +111,7 @@ async def test_streams_say_goodbye(tmp_path: Path) -> None:
                 assert (last.kind, last.data) == ("bye", {})
                 assert int(last.id or "") > 0
                 assert await listener.next() is None
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await backend.news.quiet()
 
 
@@ -160,7 +160,7 @@ async def test_journal_that_cannot_be_read_closes_no_stream(
 
         monkeypatch.setattr(type(backend.client.journal), "latest", broken)
         task = (await backend.post()).json()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             while "not readable" not in caplog.text:  # noqa: ASYNC110  a log has no event
                 await anyio.sleep(0.02)
         monkeypatch.setattr(type(backend.client.journal), "latest", whole)
