@@ -15,9 +15,9 @@ from aidge_async._core.inspection import Plan, best_plan
 from aidge_async._core.schedule import LEAST_INTERVAL, Course
 from aidge_async.errors import SettingsError
 
-_POINT_MASS: Final = 0.015  # share of tasks between two points of a plan; fewer points cost up to 5 % (simulated)
+_POINT_MASS: Final = 0.0075  # share of tasks between two points of a plan; twice that costs 1 % (simulated)
 _POINT_BINS: Final = 5  # most bins between two points
-_POINTS_IN_BIN: Final = 4  # most points that a bin is cut into
+_POINTS_IN_BIN: Final = 6  # most points that a bin is cut into
 _FRESH: Final = 0.05  # share of news at which a plan is made anew: each end up to 40, then every few
 _SIGHTING: Final = 0.2  # ends that a poll counts for that found a task running
 _NEAR: Final = 0.01  # seconds; a clock that is so little early has reached the point
