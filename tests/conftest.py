@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image, ImageDraw
 
 from aidge_async.sandbox.server import RunningSandbox, running_sandbox
 from aidge_async.sandbox.settings import SandboxSettings
+
+# How long an example takes is the machine's matter, which may be busy.
+settings.register_profile("ours", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts to send it one.
 signal.signal(signal.SIGINT, signal.default_int_handler)

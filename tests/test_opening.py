@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from aidge_async import AidgeClient, SettingsError
+from aidge_async import AidgeClient, DeadlineError, SettingsError
 from aidge_async.events import Event, TaskAccepted
 from tests.io.journals import names
 from tests.support import KEY_NAME, KEY_SECRET, URL_REQUEST, ScriptedGateway, running
@@ -49,23 +49,23 @@ async def test_bug_in_the_background_leaves_no_journal_open(tmp_path: Path) -> N
     assert names(tmp_path, "*-owner-*") == []
 
 
-async def test_run_that_outlives_its_client_is_cancelled_as_any() -> None:
-    """A cancellation is not replaced by an error about the client."""
+async def test_run_that_outlives_its_client_is_told_its_token() -> None:
+    """It is not cancelled: its caller may be another request's handler, which has to answer something."""
     gateway = ScriptedGateway(queries=[running("task-1")])
     async with anyio.create_task_group() as group:
-        scope, known = anyio.CancelScope(), anyio.Event()
+        known = anyio.Event()
 
         def note(event: Event) -> None:
             if isinstance(event, TaskAccepted):
                 known.set()
 
         async def run() -> None:
-            with scope:
+            with pytest.raises(DeadlineError, match="its client was closed") as caught:
                 await aidge.run(URL_REQUEST)
+            assert caught.value.token is not None
 
         async with gateway.client(observers=[note]) as aidge:
             group.start_soon(run)
             await known.wait()
             await anyio.wait_all_tasks_blocked()
-        scope.cancel()
-    assert len(aidge.unclaimed) == 1
+    assert aidge.unclaimed == ()

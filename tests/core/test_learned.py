@@ -196,20 +196,21 @@ def test_points_of_a_plan_are_dense_where_tasks_end() -> None:
 
 
 def test_points_of_a_plan_cut_and_join_bins() -> None:
-    """Five bins that hold little are one; one that holds twice a point's mass is two, and much more is four at most."""
+    """Five bins that hold little are one; one that holds twice a point's mass is two, and much more is six at most."""
     shares = [0.0] * (len(EDGES) - 1)
-    shares[0] = 0.5  # cut into four
-    shares[11] = 0.032  # after two lots of five bins: cut into two
-    shares[12], shares[13] = 0.01, 0.032  # neither is a point's mass alone: joined, and so not cut
-    shares[234] = 0.426  # cut into four, and what is left behind it is joined up to the end
+    shares[0] = 0.48  # cut into six
+    shares[11] = 0.016  # after two lots of five bins: cut into two
+    shares[12], shares[13] = 0.005, 0.016  # neither is a point's mass alone: joined, and so not cut
+    shares[234] = 0.483  # cut into six, and what is left behind it is joined up to the end
     points, masses = plan_points(shares)
     middle, last = (EDGES[11] + EDGES[12]) / 2, EDGES[235] - EDGES[234]
-    first = [0.0, 0.25, 0.5, 0.75, EDGES[1], EDGES[6], EDGES[11], middle, EDGES[12], EDGES[14]]
+    sixths = [part / 6 for part in range(6)]
+    first = [*sixths, EDGES[1], EDGES[6], EDGES[11], middle, EDGES[12], EDGES[14]]
     joined = [EDGES[number] for number in range(19, 234, 5)]
-    quarters = [EDGES[234] + last * part for part in (0.0, 0.25, 0.5, 0.75)]
-    assert points == pytest.approx([*first, *joined, *quarters, EDGES[235], EDGES[237]])
+    latest = [EDGES[234] + last * part for part in sixths]
+    assert points == pytest.approx([*first, *joined, *latest, EDGES[235], EDGES[237]])
     assert masses == pytest.approx(
-        [0.0, *[0.125] * 4, 0.0, 0.0, 0.016, 0.016, 0.042, *[0.0] * (len(joined) + 1), *[0.1065] * 4, 0.0]
+        [0.0, *[0.08] * 6, 0.0, 0.0, 0.008, 0.008, 0.021, *[0.0] * (len(joined) + 1), *[0.0805] * 6, 0.0]
     )
 
 

@@ -24,7 +24,7 @@ async def watch(handle: TaskHandle[Any]) -> None:
 async def test_wait_ends_when_the_client_is_closed(wait: Callable[[TaskHandle[Any]], Awaitable[Any]]) -> None:
     """A request handler that outlives its client waits no quarter of an hour for a poller that is no more."""
     _, client = virtual_sandbox(SLOW, polling=Polling.every(1))
-    ended: list[tuple[float, str | None]] = []
+    ended: list[Any] = []
 
     async def wait_on() -> None:
         with pytest.raises(DeadlineError, match=CLOSED) as caught:
