@@ -18,7 +18,7 @@ from aidge_async.testing import SocketSandbox
 from tests.conftest import draw_photo
 from tests.matrix.scoring import Score
 from tests.matrix.tasks_bodies import FORM, JSON, POST, bombs, heavy_bodies, odd_forms, odd_json
-from tests.matrix.tasks_target import ANNA, BERT, MAX_WAITING, READ_WITHIN, TasksApp, attacked
+from tests.matrix.tasks_target import ANNA, BERT, MAX_OPEN, MAX_WAITING, READ_WITHIN, TasksApp, attacked
 from tests.test_secrets import MARKER
 
 STREAMS: Final = 300
@@ -189,8 +189,15 @@ def crowds(on: TasksApp) -> None:
     """Hundreds of streams and slow bodies keep nobody waiting, and leave nothing behind."""
     before = on.open_files()
     with contextlib.ExitStack() as stack:
-        held = [stack.enter_context(contextlib.closing(on.opened("GET", "/events"))) for _ in range(STREAMS)]
+        people = [ANNA, *({"X-Who": f"made-up-{number}"} for number in range(STREAMS // MAX_OPEN - 1))]
+        held = [
+            stack.enter_context(contextlib.closing(on.opened("GET", "/events", by=by)))
+            for by in people
+            for _ in range(MAX_OPEN)
+        ]
         on.must("streams that were opened", sum(raw.recv(15) == b"HTTP/1.1 200 OK" for raw in held), STREAMS)
+        more = on.ask("GET", "/events")
+        on.must("one more of the same person", (more.status, more.is_problem), (429, True))
         on.must(f"a page beside {STREAMS} streams within 2 s", _seconds(on) < 2, True)
         slow = {**FORM, "Content-Length": "4000000"}
         bodies = [

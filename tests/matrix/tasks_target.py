@@ -31,6 +31,7 @@ from tests.matrix.attacked import Attacked
 from tests.test_secrets import find
 
 MAX_WAITING: Final = 12
+MAX_OPEN: Final = 50
 READ_WITHIN: Final = 3.0  # seconds, instead of 60: a row must not wait a minute
 _PATIENCE: Final = 10.0
 _ADDRESSES: Final = 4 * 1024**3  # bytes; threads reserve much that they never touch
@@ -189,7 +190,7 @@ def main(folder: Path) -> None:
     def client() -> AidgeClient:
         return AidgeClient.from_env(journal=folder / "journal.db", polling=Polling.every(1), limits=limits)
 
-    tasks = tasks_app(folder=folder / "out", authenticate=_who, max_waiting=MAX_WAITING)
+    tasks = tasks_app(folder=folder / "out", authenticate=_who, max_waiting=MAX_WAITING, max_open=MAX_OPEN)
     app = Starlette(routes=[Mount("/", tasks)], lifespan=lifespan(client, drain=0))
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         print(listener.getsockname()[1], flush=True)  # noqa: T201  who started it reads it

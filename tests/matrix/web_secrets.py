@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
+from aidge_async.integrations import asgi
 from aidge_async.sandbox import SandboxSettings
 from aidge_async.testing import SocketSandbox
 from tests.cli.support import typed
@@ -26,7 +27,7 @@ from tests.matrix.scoring import Score
 from tests.matrix.wire import FREE, LOOPS
 from tests.test_secrets import MARKER, find, text_of
 
-PAGE: Final = Path(__file__).parents[2] / "aidge_async" / "integrations" / "asgi" / "page"
+PAGE: Final = Path(asgi.__file__).parent / "page"
 LINKS: Final = 4
 COMMANDS: Final = (("list", "--json"), ("list",), ("export", "--json"), ("export",))
 Hits = list[str]
