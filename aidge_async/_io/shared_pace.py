@@ -10,13 +10,12 @@ Which processes there are is nobody's knowledge. Submits go before queries withi
 file cannot be written, each process goes on by itself.
 """
 
-import json
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -28,6 +27,7 @@ from aidge_async._core.rate import Start
 from aidge_async._io import schema, shared_rows
 from aidge_async._io.lanes import Junction, Lane
 from aidge_async._io.limiter import PacedLimiter
+from aidge_async._io.shared_knowledge import NamedPace, restore, snapshot
 from aidge_async._io.shared_rows import Checkpoint, Happening
 from aidge_async._io.sqlite_writer import SqliteWriter, Work
 from aidge_async.tuning import Limits
@@ -41,7 +41,6 @@ _KEPT: Final = 120.0  # seconds; several times that, so that nobody who lives mi
 # Seconds that others may go first, also where none is known: who is always first would never hear of them.
 _COURTESY: Final = 0.008
 _COURTEOUS: Final = 0.16  # of the interval between two starts, at most: high rates have no time for it
-_VERSION: Final = 1  # of what is kept; others are left out
 _LOST: Final = 120.0  # seconds without an answer: its process died; over the longest wait for one, by default
 
 
@@ -54,6 +53,12 @@ class SharedLane(Lane):
         self._shared = shared
         self.others = 0
         """Starts of other processes since the last one of this."""
+
+    def note_other(self, at: float) -> None:
+        """Note a start of another process."""
+        self.others += 1
+        for pace in self.paces:
+            pace.joined(at)
 
     def courtesy(self) -> float:
         """Return for how long others may go first: the shorter, the more of them have started since this one did."""
@@ -162,7 +167,7 @@ class SharedPace:
             # Refusals that the checkpoint knows of must not count twice; starts do, for their log is in no checkpoint.
             self._take(_harmless(happening) for happening in happened if happening.seq <= found.seq)
             self._seen = max(self._seen, found.seq)
-            self._restore(found)
+            restore(found.value, found.at - self._offset, self._named)
         self._take(happened)
 
     async def aclose(self) -> None:
@@ -236,9 +241,9 @@ class SharedPace:
         for number in lost:
             lane = self._under_way[number][0]
             self._untold.append(Happening(0, "lost", now, lane.path, lane.kind, number))
-        value = self._snapshot()
+        value = snapshot(self._paces(), anyio.current_time())
         if value is not None:
-            found = Checkpoint(self._seen, now, json.dumps(value))
+            found = Checkpoint(self._seen, now, value)
             # A start is remembered for as long as the slowest pace needs it.
             oldest = now - max([_KEPT, *(2.0 / lane.own.rate for lane in self._lanes.values())])
             await self._do(lambda connection: shared_rows.keep(connection, self._scope, found, oldest))
@@ -261,7 +266,7 @@ class SharedPace:
                 self._seen = happening.seq
                 self._take_in(happening)
                 if happening.what == "start" and happening.seq != own:
-                    self._lanes[happening.path].others += 1
+                    self._lanes[happening.path].note_other(happening.at - self._offset)
 
     def _take_in(self, happening: Happening) -> None:
         at = happening.at - self._offset
@@ -276,44 +281,18 @@ class SharedPace:
     def _age(self, starts: tuple[Start, ...], now: float) -> float:
         return now - self._offset - starts[-1].at
 
-    def _snapshot(self) -> dict[str, Any] | None:
-        """Return what was found out about each pace; `None`: just now nothing is certain."""
-        now = anyio.current_time()
-        paces: list[dict[str, Any]] = []
-        for pace, names in self._paces():
-            found = pace.snapshot(now)
-            if found is None:
-                return None
-            paces.append({**names, **found})
-        return {"version": _VERSION, "paces": paces}
-
-    def _paces(self) -> list[tuple[Pace, dict[str, str]]]:
+    def _paces(self) -> list[NamedPace]:
+        """Return the paces that are kept, with what they are called in the file."""
         lanes = self._lanes.values()
-        total = {lane.junction.total: {"path": "", "kind": lane.kind} for lane in lanes}
-        own: list[tuple[Pace, dict[str, str]]] = [(lane.own, {"path": lane.path, "kind": lane.kind}) for lane in lanes]
-        return own + [(pace, names) for pace, names in total.items() if pace is not None]
+        total = {lane.junction.total: lane.kind for lane in lanes}
+        own = [NamedPace(lane.path, lane.kind, lane.own) for lane in lanes]
+        return own + [NamedPace("", kind, pace) for pace, kind in total.items() if pace is not None]
 
-    def _restore(self, found: Checkpoint) -> None:
-        """Go on with what was found out; what is odd in it is left out."""
-        try:
-            value = json.loads(found.value)
-            if value["version"] != _VERSION:
-                return
-            for one in value["paces"]:
-                self._restore_pace(one, found.at - self._offset)
-        except (ValueError, TypeError, KeyError) as exc:
-            logger.info("pace.forgotten path=%s reason=%r", self._path, exc)
-
-    def _restore_pace(self, found: dict[str, Any], at: float) -> None:
-        kind: CallKind = "query" if found["kind"] == "query" else "submit"
-        if not isinstance(found["path"], str):
-            raise TypeError(f"{found['path']!r} is no path")
-        if found["path"]:
-            self.limiter.lane(found["path"], kind).own.restore(found, at)
-            return
-        for total in {lane.junction.total for lane in self._lanes.values()}:
-            if total is not None:
-                total.restore(found, at)
+    def _named(self, path: str, kind: CallKind) -> Iterable[Pace]:
+        """Return the paces that the file calls so."""
+        if path:
+            return [self.limiter.lane(path, kind).own]
+        return [pace.pace for pace in self._paces() if not pace.path]
 
 
 def _harmless(happening: Happening) -> Happening:

@@ -149,6 +149,23 @@ def test_call_that_is_lost_pushes_little() -> None:
     assert pace.earliest(1.2) == 1.2
 
 
+def test_margin_is_wider_while_others_start_too() -> None:
+    """Calls of another process come by other ways: 20 ms from its start on, and 2 ms again behind it."""
+    pace = Pace(2, shared=True)
+    for at in (0.0, 0.5):
+        pace.answered(pace.start(at), at)
+    assert pace.earliest(0.5) == pytest.approx(1.002)
+    pace.answered(pace.start(1.1), 1.1)
+    pace.joined(1.1)
+    assert pace.earliest(1.1) == pytest.approx(1.52)
+    pace.answered(pace.start(1.6), 1.6)
+    assert pace.earliest(1.6) == pytest.approx(2.12)
+    pace.answered(pace.start(2.2), 2.2)
+    assert pace.earliest(2.2) == pytest.approx(2.602)
+    pace.answered(pace.start(2.65), 2.65)
+    assert pace.earliest(2.65) == pytest.approx(3.202)
+
+
 def test_nothing_is_in_the_way_of_the_first_start() -> None:
     """An idle pace admits at once."""
     assert Pace(2).earliest(17.0) == 17.0
