@@ -216,7 +216,7 @@ def burst_rows(server: Answering, *, full: bool) -> list[Row]:
         contenders.insert(0, (BARE, bare, 100))  # some 20 s, and all fail
     rows = []
     for name, opened, places in contenders:
-        seen = [burst(opened, places, server) for _ in range(1 if name == BARE else 5 if full else 3)]
+        seen = [burst(opened, places, server) for _ in range(1 if name == BARE else 5 if full else 2)]
         answered, slowest = min(each.answered for each in seen), max(each.seconds for each in seen)
         median = sorted(each.seconds for each in seen)[len(seen) // 2]
         judged = name.startswith(OURS)
@@ -235,7 +235,7 @@ def main(*, full: bool = False) -> Report:
     """Measure."""
     rounds = 5 if full else 1
     with answering_process() as server:
-        rows = cpu_rows(server, rounds, CALLS if full else 300) + burst_rows(server, full=full)
+        rows = cpu_rows(server, rounds, CALLS if full else 200) + burst_rows(server, full=full)
     rows += submit_rows(2 * rounds + 1)
     installed = [name for name in ("httpx", "httpcore", "aiohttp") if not absent(name)]
     versions = {name: metadata.version(name) for name in installed}

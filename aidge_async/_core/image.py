@@ -76,7 +76,7 @@ def is_whole(content: bytes) -> bool:
             # Compressed pixels hold neither marker (ITU-T T.81, B.1.1.2); a thumbnail's stand before the last scan.
             return 0 <= content.rfind(b"\xff\xda") < content.rfind(b"\xff\xd9")
         case "PNG":
-            return b"IEND\xae\x42\x60\x82" in content  # the chunk with its checksum, which is always the same
+            return content.rfind(b"IEND\xae\x42\x60\x82") >= 0  # the chunk with its checksum, which is always the same
         case "GIF":
             return content.rstrip(b"\0").endswith(b";")
         case "WEBP":

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import pytest
 
 from aidge_async import read_image
 from aidge_async._core import gateway
-from aidge_async._core.image import look_at
+from aidge_async._core.image import ImageFacts, look_at
 from aidge_async._io import images
-from aidge_async._io.images import PreparedImage, prepare_image
+from aidge_async._io.images import Images, PreparedImage, prepare_image
 from aidge_async.errors import RequestError
 from tests.conftest import draw_photo
 
@@ -43,6 +44,33 @@ async def test_bytes_are_looked_at_as_they_are(photo: bytes, size: int) -> None:
     assert (prepared.name, prepared.warnings) == ("", ())
     with pytest.raises(RequestError, match=r"^'image' is no picture; the gateway takes JPEG"):
         await prepare_image(bytes(size))
+
+
+async def test_many_at_once_take_few_threads(photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread that is started holds the event loop for a moment; 32 at once held it for a tenth of a second."""
+    looking: list[int] = []
+    most = 0
+
+    def noted(content: bytes, name: str) -> ImageFacts:
+        nonlocal most
+        looking.append(threading.get_ident())
+        most = max(most, len(looking))
+        facts = [look_at(content, name) for _ in range(50)]  # long enough for others to come in between
+        looking.remove(threading.get_ident())
+        return facts[0]
+
+    monkeypatch.setattr(images, "look_at", noted)
+    heavy, opened, seen = photo + bytes(images._SMALL_BYTES), Images(), []
+
+    async def prepare() -> None:
+        async with opened.prepared(heavy) as prepared:
+            seen.append(prepared.content)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(32):
+            group.start_soon(prepare)
+    assert seen == [heavy] * 32
+    assert 1 <= most <= 4
 
 
 async def test_warnings_of_an_unsure_edge_are_passed_on(tmp_path: Path) -> None:
