@@ -1,5 +1,7 @@
 """Opening and closing a client: what goes wrong there leaves nothing behind."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,30 @@ async def test_option_of_a_wrong_kind_leaves_no_task_group(options: dict[str, An
                 async with AidgeClient(KEY_NAME, KEY_SECRET, **options):
                     pass
             group.start_soon(anyio.lowlevel.checkpoint)
+
+
+FIRST_CALL = """
+import sys, anyio
+from aidge_async import AidgeClient, AidgeError, Deadlines, ModelAlternation
+
+async def main():
+    quick = Deadlines(unreachable=0.1)
+    async with AidgeClient("made-up", "made-up", base_url="http://127.0.0.1:9", deadlines=quick) as aidge:
+        before = set(sys.modules)
+        try:
+            await aidge.submit(ModelAlternation(image="https://example.com/a.jpg", model="universal_model_1"))
+        except AidgeError:
+            print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.slow
+def test_first_call_loads_no_library() -> None:
+    """That would hold the event loop of a server that is up already; opening a client may take its time."""
+    done = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {"anyio", "asyncio", "encodings", "stringprep"}
 
 
 async def test_bug_in_the_background_leaves_no_journal_open(tmp_path: Path) -> None:

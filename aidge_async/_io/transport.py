@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
+import httpcore  # noqa: F401  httpx loads it at the first call, which would hold the event loop for 0.1 s
 import httpx
 
 from aidge_async._core import gateway, retry, signing
