@@ -76,7 +76,8 @@ def opened_page(browser: Browser, *, expected: tuple[str, ...] = (), **context: 
         yield page
     finally:
         made.close()
-    assert complaints == []
+    if complaints:
+        pytest.fail(f"the browser complained: {complaints}")
 
 
 def _listen(message: ConsoleMessage, complaints: list[str], expected: tuple[str, ...]) -> None:
