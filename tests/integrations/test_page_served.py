@@ -65,7 +65,7 @@ def test_three_photos_outlive_the_server(browser: Browser, tmp_path: Path, port:
     """Three dropped photos are watched to their end without a reload, though the server is killed in between."""
     out, names = tmp_path / "out", ("coat.jpg", "dress.jpg", "shirt.jpg")
     with (
-        SocketSandbox.run(SandboxSettings(duration=6, spread=0.1)) as sandbox,
+        SocketSandbox.run(SandboxSettings(duration=15, spread=0.1)) as sandbox,
         opened_page(browser, expected=GONE) as page,
     ):
         with serving("--out", out, *QUICK, sandbox=sandbox, port=port) as server:
